@@ -1,0 +1,73 @@
+"""The README's pictures, made again from the sample.
+
+    python3 dev.py run python docs/pictures.py
+
+Needs Chromium on the machine.  Each theme's sample issue is built and photographed on a desk and on a phone, in light
+and dark, and put side by side in `docs/NAME.png`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, sync_playwright
+
+from newsletter.publication import Publication
+from newsletter.sample import SAMPLE_DAY, make_publication
+
+HERE = Path(__file__).parent
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+FRAME = """<body style="margin:0;padding:32px;background:#e9e5de;display:inline-flex;gap:24px;align-items:flex-start">
+{}</body>"""
+SHOT = '<img src="file://{}" style="height:900px;border-radius:8px;box-shadow:0 2px 16px rgba(0,0,0,.18)">'
+
+
+def photograph(browser: Browser, page: Path, to: Path) -> None:
+    """`page` at 760 and 375 px in light and dark, the first screen and a half of each, side by side in `to`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        shots = []
+        for width, dark in ((760, False), (375, False), (375, True), (760, True)):
+            scheme: Literal["dark", "light"] = "dark" if dark else "light"
+            tab = browser.new_page(
+                viewport={"width": width, "height": 1300}, color_scheme=scheme, device_scale_factor=1
+            )
+            tab.goto(page.resolve().as_uri())
+            shots.append(Path(scratch) / f"{width}-{scheme}.png")
+            tab.screenshot(path=shots[-1])
+            tab.close()
+        frame = Path(scratch) / "frame.html"
+        frame.write_text(FRAME.format("".join(SHOT.format(shot) for shot in shots)))
+        tab = browser.new_page(viewport={"width": 100, "height": 100})
+        tab.goto(frame.as_uri())
+        tab.locator("body").screenshot(path=to)
+        tab.close()
+
+
+def main() -> None:
+    """Make every picture."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not chromium:
+        sys.exit("no Chromium on this machine: apt install chromium")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        root = Path(folder) / "tidewater"
+        make_publication(root, "digest")
+        publication = Publication.open(root)
+        publication.draft(today=SAMPLE_DAY)
+        photograph(browser, publication.build().folder / "email.html", HERE / "sample.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,410 @@
+"""A publication's settings (`newsletter.toml`) and its secrets (`.env`).
+
+Settings are for git, secrets are not: passwords stand in `.env` (or the environment, which wins), and the
+address of a source names them as `${NAME}`.  Every mistake is a `ConfigError` with file, line and the nearest
+known name; a secret's value is never part of a message, a `repr` or a traceback.  Without `.env` everything
+works that needs no secret.
+
+Sources: toml.io/en/v1.0.0; python-dotenv for the syntax of `.env`, but for its `${NAME}` inside values, which
+we leave alone, because a password may contain it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from dotenv.parser import parse_stream
+
+from newsletter.errors import ConfigError, WriterError
+
+CONFIG_NAME = "newsletter.toml"
+ENV_NAME = ".env"
+KINDS = ("feed", "folder", "page", "text")
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
+_WEB_ADDRESS = re.compile(r"https?://[^/\s?#]+(?:/[^\s?#]*)?")
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """One `[[source]]`: where posts come from (a URL, or a path below the publication) and their kind."""
+
+    location: str
+    kind: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What `newsletter.toml` says; see the README's table of settings for each.
+
+    `theme_settings` are the tables `[themes.NAME]` by name, as they stand there: a theme knows what may be
+    set; `theme_places` says for each where it begins (`newsletter.toml:12`).
+    """
+
+    name: str
+    sender: str
+    language: str = "en"
+    reply_to: str = ""
+    postal_address: str = ""
+    base_url: str = ""
+    theme: str = "digest"
+    sources: tuple[SourceConfig, ...] = ()
+    allow_hosts: frozenset[str] = frozenset()
+    theme_settings: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
+    theme_places: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """One key of a table: the type of its value, what to write, and what else is asked of it."""
+
+    kind: type
+    example: str
+    required: bool = False
+    lines: bool = False  # may be more than one line
+    form: re.Pattern[str] = re.compile(r".*", re.S)
+    what: str = ""  # that which has this form
+
+
+#: Every key that may stand in newsletter.toml, by table; below [themes.NAME] any key may stand.
+SETTINGS: Mapping[str, Mapping[str, _Setting]] = {
+    "": {
+        "name": _Setting(str, 'name = "My newsletter"', required=True),
+        "from": _Setting(str, 'from = "My newsletter <news@example.com>"', required=True),
+        "language": _Setting(str, 'language = "de-CH"', form=_LANGUAGE, what="a language tag"),
+        "reply_to": _Setting(str, 'reply_to = "editors@example.com"'),
+        "postal_address": _Setting(str, 'postal_address = "1 High Street, Anytown"', lines=True),
+        "base_url": _Setting(
+            str, 'base_url = "https://example.com/news"', form=_WEB_ADDRESS, what="an http(s) address"
+        ),
+        "theme": _Setting(str, 'theme = "digest"'),
+        "source": _Setting(list, 'write [[source]] and below it path = "posts"'),
+        "fetch": _Setting(dict, 'write [fetch] and below it allow_hosts = ["localhost:8000"]'),
+        "themes": _Setting(dict, 'write [themes.digest] and below it accent = "#a8381c"'),
+    },
+    "source": {
+        "url": _Setting(str, 'url = "https://example.com/feed.xml"'),
+        "path": _Setting(str, 'path = "posts"'),
+        "kind": _Setting(str, f"one of {', '.join(KINDS)}"),
+    },
+    "fetch": {"allow_hosts": _Setting(list, 'allow_hosts = ["localhost:8000"]')},
+}
+_TYPE_NAMES: Mapping[type, str] = {str: "a text in quotes", list: "a list in [ ]", dict: "a table"}
+
+
+class Secrets:
+    """Names and values of `.env` and the environment; only `get` and `fill` hand a value out."""
+
+    def __init__(self, values: Mapping[str, str], *, env_file: Path) -> None:
+        self._values = dict(values)
+        self._env_file = env_file
+
+    def __repr__(self) -> str:
+        return f"Secrets({self._env_file.name} and the environment)"
+
+    def get(self, name: str) -> str:
+        """The value of `name`, or an empty text."""
+        return self._values.get(name, "")
+
+    def without(self, *names: str) -> Secrets:
+        """The same secrets but for `names`."""
+        return Secrets({k: v for k, v in self._values.items() if k not in names}, env_file=self._env_file)
+
+    def fill(self, text: str, *, where: str) -> str:
+        """`text` with every `${NAME}` replaced by its value, percent-encoded where it is a part of a URL.
+
+        A password stands in `.env` as it is; a value that is the whole of `text` is taken as it is, too.  Raises
+        ConfigError, if a name has none.
+        """
+        for name in _REFERENCE.findall(text):
+            if not self.get(name):
+                missing = "" if self._env_file.exists() else f", and there is no {self._env_file.name}"
+                raise ConfigError(
+                    f"{name} is {'empty' if name in self._values else 'not set'}{missing}",
+                    where=where,
+                    hint=f"write {name}=... into {self._env_file}, or set it in the environment",
+                )
+        if _REFERENCE.fullmatch(text) or not re.match(r"https?://", text, re.I):
+            return _REFERENCE.sub(lambda match: self.get(match[1]), text)
+        return _REFERENCE.sub(lambda match: quote(self.get(match[1]), safe=""), text)
+
+
+def read_secrets(root: Path) -> Secrets:
+    """The secrets of the publication at `root`: `.env`, then the environment over it.
+
+    A missing `.env` is no error before a secret is asked for.  Raises ConfigError, if it cannot be read.
+    """
+    path = root / ENV_NAME
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return Secrets(os.environ, env_file=path)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if line := _line_that_is_not_utf8(content):  # UnicodeDecodeError would carry the whole file into its repr
+        raise ConfigError("not UTF-8 text", where=f"{path}:{line}", hint="save the file as UTF-8")
+    values: dict[str, str] = {}
+    with path.open(encoding="utf-8-sig") as stream:
+        for binding in parse_stream(stream):
+            if binding.key and binding.value is not None:
+                values[binding.key] = binding.value
+            elif binding.key or binding.error:
+                written = binding.original.string  # begins with the empty lines above the faulty one
+                above = written[: len(written) - len(written.lstrip())].count("\n")
+                raise ConfigError(
+                    "this line is not NAME=value",
+                    where=f"{path}:{binding.original.line + above}",
+                    hint="quote a value that has spaces or '#': NAME='value'",
+                )
+    return Secrets({**values, **os.environ}, env_file=path)
+
+
+def find_root(start: Path) -> Path:
+    """The folder with `newsletter.toml`: `start` or the nearest above it.
+
+    Raises ConfigError, if there is none.
+    """
+    start = start.resolve()
+    if not start.exists():
+        raise ConfigError("there is no such folder", where=str(start))
+    for folder in (start, *start.parents):
+        if (folder / CONFIG_NAME).is_file():
+            return folder
+    raise ConfigError(
+        f"no {CONFIG_NAME} here or in a folder above",
+        where=str(start),
+        hint="make a publication with: newsletter init NAME",
+    )
+
+
+def read_config(root: Path) -> Config:
+    """The settings of the publication at `root`.
+
+    Raises ConfigError, if it cannot be read, a key is unknown or missing, or a value has the wrong type.
+    """
+    path = root / CONFIG_NAME
+    text = read_text(path, error=ConfigError)
+    return _Reader(str(path), text).config(parse_toml(text, where=str(path), error=ConfigError))
+
+
+def read_text(path: Path, *, error: type[WriterError]) -> str:
+    """What a person wrote in a file, without a byte order mark.  Raises `error`, if it cannot be read."""
+    try:
+        content = path.read_bytes()
+    except OSError as cause:
+        raise error(f"cannot be read: {cause.strerror}", where=str(path)) from cause
+    if line := _line_that_is_not_utf8(content):
+        raise error("not UTF-8 text", where=f"{path}:{line}", hint="save the file as UTF-8")
+    return content.decode("utf-8-sig").replace("\r\n", "\n")
+
+
+def parse_toml(text: str, *, where: str, error: type[WriterError]) -> dict[str, Any]:
+    """The table written in `text`; `where` is its file.  Raises `error` with the line, if it is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as cause:
+        message, _, place = str(cause).partition(" (at ")
+        found = re.match(r"line (\d+)", place)
+        lines = text.rstrip("\n").split("\n")
+        line = int(found[1]) if found else len(lines)
+        raise error(
+            f"not valid TOML: {message}",
+            where=f"{where}:{line}",
+            excerpt=lines[line - 1] if line <= len(lines) else "",
+            hint='texts stand in quotes: name = "My newsletter"',
+        ) from cause
+    except (ValueError, RecursionError) as cause:  # a number of 5,000 digits, lists in lists in lists
+        raise error(f"not valid TOML: {cause}", where=where) from cause
+
+
+def line_of(text: str, keys: Sequence[str], number: int = 0) -> int:
+    """The line of a TOML document where `keys`, from the outside in, stand; or what is nearest around them.
+
+    `number` says which one of the `[[tables]]` with the first key is meant.
+    """
+    best, deepest, seen = 1, 0, -1
+    wanted, table = tuple(keys), tuple[str, ...]()
+    for line, brackets, written in _headers_and_keys(text):
+        if brackets:
+            table = written
+            seen += brackets == "[[" and written == wanted[:1]
+        path = written if brackets else table + written
+        common = min(len(path), len(wanted))
+        if (
+            path[:common] == wanted[:common]
+            and common > deepest
+            and (table[:1] != wanted[:1] or seen in (-1, number))
+        ):
+            best, deepest = line, common
+    return best
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The entry of `known` that `word` was probably meant to be, or an empty text."""
+    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return found[0] if found else ""
+
+
+class _Reader:
+    """The checks on one newsletter.toml, with its text at hand for line numbers."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text
+
+    def config(self, table: dict[str, Any]) -> Config:
+        self.check_keys(table, "")  # all keys before all values: a stray key is why another is missing
+        for name, number, entry in _tables(table):
+            self.check_keys(entry, name, number)
+        self.check_required(table)
+        self.check_values(table, "")
+        for name, number, entry in _tables(table):
+            self.check_values(entry, name, number)
+        fetch, themes = table.get("fetch", {}), table.get("themes", {})
+        self.check_hosts(fetch.get("allow_hosts", []))
+        self.check_themes(themes)
+        return Config(
+            name=table["name"].strip(),
+            sender=table["from"].strip(),
+            language=table.get("language") or "en",
+            reply_to=table.get("reply_to", "").strip(),
+            postal_address=table.get("postal_address", "").strip(),
+            base_url=table.get("base_url", "").rstrip("/"),
+            theme=table.get("theme") or "digest",
+            sources=tuple(self.source(number, entry) for number, entry in enumerate(table.get("source", []))),
+            allow_hosts=frozenset(fetch.get("allow_hosts", [])),
+            theme_settings=themes,
+            theme_places={name: self.place(["themes", name]) for name in themes},
+        )
+
+    def source(self, number: int, entry: Any) -> SourceConfig:
+        if not isinstance(entry, dict):
+            raise self.error(["source"], "a source is a table", SETTINGS[""]["source"].example)
+        if (kind := entry.get("kind", "")) and kind not in KINDS:
+            message = f"unknown kind of source: {kind!r}{_meant(kind, KINDS)}"
+            raise self.error(["source", "kind"], message, f"one of {', '.join(KINDS)}", number)
+        url, path = entry.get("url", ""), entry.get("path", "")
+        if bool(url) == bool(path):
+            hint = 'path = "posts" or url = "https://example.com/feed.xml"'
+            raise self.error(["source"], "a source has either url or path", hint, number)
+        return SourceConfig(url or path, kind, self.place(["source"], number))
+
+    def check_keys(self, table: dict[str, Any], name: str, number: int = 0) -> None:
+        known = SETTINGS[name]
+        for key in table:
+            if key in known:
+                continue
+            message, hint = f"unknown setting {_label(name, key)}", f"known here: {', '.join(known)}"
+            if name and key in SETTINGS[""]:
+                message, hint = f"{key!r} stands below [{name}]", "move it above the first [table]"
+            raise self.error(_path(name, key), message + _meant(key, known), hint, number)
+
+    def check_required(self, table: dict[str, Any]) -> None:
+        for key, setting in SETTINGS[""].items():
+            if setting.required and key not in table:
+                hint = f"add a line above the first [table]: {setting.example}"
+                raise ConfigError(f"the setting {key!r} is missing", where=self.path, hint=hint)
+
+    def check_values(self, table: dict[str, Any], name: str, number: int = 0) -> None:
+        for key, value in table.items():
+            setting = SETTINGS[name][key]
+            if not isinstance(value, setting.kind):
+                message = f"must be {_TYPE_NAMES[setting.kind]}"
+            elif setting.required and not str(value).strip():
+                message = "is empty"
+            elif isinstance(value, str) and not setting.lines and _CONTROL.search(value.strip()):
+                message = "must be one line without control characters"
+            elif isinstance(value, str) and value and not setting.form.fullmatch(value):
+                message = f"must be {setting.what}, not {value!r}"
+            else:
+                continue
+            raise self.error(_path(name, key), f"{_label(name, key)} {message}", setting.example, number)
+
+    def check_hosts(self, hosts: list[Any]) -> None:
+        if not all(isinstance(host, str) for host in hosts):
+            hint = SETTINGS["fetch"]["allow_hosts"].example
+            raise self.error(["fetch", "allow_hosts"], "must be a list of host names in quotes", hint)
+
+    def check_themes(self, themes: dict[str, Any]) -> None:
+        for name, settings in themes.items():
+            if not isinstance(settings, dict):
+                hint = f"write the theme's name above it: [themes.NAME], then {name} = ..."
+                raise self.error(["themes", name], f"{_label('themes', name)} must be a table", hint)
+            for key, value in settings.items():
+                if not isinstance(value, str | int) or isinstance(value, bool):
+                    message = f"{_label(f'themes.{name}', key)} must be a text in quotes or a whole number"
+                    raise self.error(["themes", name, key], message)
+
+    def error(self, keys: Sequence[str], message: str, hint: str = "", number: int = 0) -> ConfigError:
+        line = line_of(self.text, keys, number)
+        excerpt = self.text.split("\n")[line - 1]
+        return ConfigError(message, where=f"{self.path}:{line}", excerpt=excerpt, hint=hint)
+
+    def place(self, keys: Sequence[str], number: int = 0) -> str:
+        return f"{self.path}:{line_of(self.text, keys, number)}"
+
+
+def _tables(table: dict[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """The tables below the first one, but for themes: name, number, entry.  What is none is passed over."""
+    sources = table.get("source")
+    for number, source in enumerate(sources if isinstance(sources, list) else ()):
+        if isinstance(source, dict):
+            yield "source", number, source
+    if isinstance(fetch := table.get("fetch"), dict):
+        yield "fetch", 0, fetch
+
+
+def _path(table: str, key: str) -> tuple[str, ...]:
+    return (table, key) if table else (key,)
+
+
+def _label(table: str, key: str) -> str:
+    return f"[{table}] {key}" if table else repr(key)
+
+
+#: A text over several lines, which could be mistaken for headers and keys.  Other texts and comments are here
+#: to be passed over, so that quotes in them begin nothing.
+_TEXT = re.compile(
+    r'"""(?:\\.|[^\\])*?"""+|' r"'''.*?'''+|" r'"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'|#[^\n]*",
+    re.S,
+)
+_PART = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
+_DOTTED = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
+_HEADER_OR_KEY = re.compile(rf"[ \t]*(?:(\[\[?)[ \t]*({_DOTTED})[ \t]*\]|({_DOTTED})[ \t]*=)")
+
+
+def _headers_and_keys(text: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """Every header and key of a TOML document: its line, the brackets of a header, its parts."""
+    flat = _TEXT.sub(lambda match: "\n" * match[0].count("\n") or match[0], text)
+    for number, line in enumerate(flat.split("\n"), start=1):
+        if found := _HEADER_OR_KEY.match(line):
+            yield (
+                number,
+                found[1] or "",
+                tuple(part.strip("\"'") for part in re.findall(_PART, found[2] or found[3])),
+            )
+
+
+def _line_that_is_not_utf8(content: bytes) -> int:
+    """The first line of `content` that is not UTF-8; 0 if all are."""
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        return content[: error.start].count(b"\n") + 1
+    return 0
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    near = nearest(word, known)
+    return f", did you mean {near!r}?" if near else ""

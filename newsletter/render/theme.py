@@ -1,0 +1,393 @@
+"""A theme: the files that give an issue its looks, and how its templates are run.
+
+A theme is a folder of `issue.mjml` (Jinja2 that makes MJML), whatever it includes, `text.txt` (the text part),
+`inline.css` (goes into attributes), `head.css` (media queries, dark mode) and `theme.toml` (settings with types
+and defaults).  Files are looked for one by one, in the publication's `templates/NAME/` first and then in the
+package, so a publication can override a single file.
+
+Templates run in Jinja2's sandbox with autoescape on and unknown names as errors.  They get values, never settings
+or secrets of the machine, and articles come to them as data: a `{{` in a post is two braces.  Nothing in a template
+is random, so the same values make the same text.  What is wrong in one is a `ThemeError` with the file and the line
+of the template that has to be mended, in whatever order it was included.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.filters import do_default
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+
+from newsletter.config import line_of, nearest, parse_toml, read_text
+from newsletter.errors import ThemeError
+from newsletter.render.merge import Mark
+
+ISSUE_TEMPLATE = "issue.mjml"
+TEXT_TEMPLATE = "text.txt"
+INLINE_CSS = "inline.css"
+HEAD_CSS = "head.css"
+SETTINGS_FILE = "theme.toml"
+WORDS_FILE = "words.toml"
+_SUFFIXES = {".mjml", ".txt", ".css", ".toml"}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_COLOR = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
+_NOT_IN_A_TEXT = re.compile(r"[<>{}\x00-\x1f\x7f]")
+#: Both written Norwegian languages have one set of words.
+_SAME_WORDS = {"no": "nb", "nn": "nb"}
+
+#: The themes that come with the package: in a wheel inside it, in a checkout beside it.
+_INSIDE = Path(__file__).parent.parent / "templates"
+PACKAGE_THEMES = _INSIDE if _INSIDE.is_dir() else Path(__file__).parent.parent.parent / "templates"
+
+
+#: The fixed words: a language, and pairs of name and words.
+Words = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeFile:
+    """One file of a theme: its name in the theme, where it was found, its text."""
+
+    name: str
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """A theme's files, its settings as (name, value) pairs, and the fixed words in every language."""
+
+    name: str
+    files: tuple[ThemeFile, ...]
+    settings: tuple[tuple[str, str | int], ...]
+    words: Words
+
+    def path(self, name: str) -> str:
+        """Where the file `name` was found; the name itself if it is not a file of the theme."""
+        return next((file.path for file in self.files if file.name == name), name)
+
+    def text(self, name: str) -> str:
+        """The text of the file `name`, or an empty text."""
+        return next((file.text for file in self.files if file.name == name), "")
+
+    def words_in(self, language: str) -> dict[str, str]:
+        """The fixed words ("Unsubscribe", "By {author}") in `language`; in English where a translation lacks."""
+        table = dict(self.words)
+        base = language.split("-")[0].lower()
+        found = dict(table.get("en", ()))
+        for tag in (_SAME_WORDS.get(base, base), base, language.lower()):
+            found |= dict(table.get(tag, ()))
+        return found
+
+
+def theme_names(own: Path) -> list[str]:
+    """The themes that a publication with the folder `own` can name: its own and the package's."""
+    folders = [folder for folder in (own, PACKAGE_THEMES) if folder.is_dir()]
+    names = {path.parent.name for folder in folders for path in folder.glob(f"*/{ISSUE_TEMPLATE}")}
+    return sorted(name for name in names if _NAME.fullmatch(name))
+
+
+def read_theme(
+    name: str, own: Path, overrides: Mapping[str, object] | None = None, *, where: str = ""
+) -> Theme:
+    """The theme `name` of a publication whose own templates are in `own`.
+
+    `overrides` are the publication's values of settings, and `where` is the place in which it names theme and values.
+    Raises ThemeError, if there is no such theme, a file cannot be read, or a setting is unknown or of the wrong type.
+    """
+    files: dict[str, ThemeFile] = {}
+    if _NAME.fullmatch(name):
+        for folder in (PACKAGE_THEMES / name, own / name):
+            files |= {path.name: ThemeFile(path.name, str(path), _read(path)) for path in _paths(folder)}
+    if ISSUE_TEMPLATE not in files:
+        known = theme_names(own)
+        hint = f"themes: {', '.join(known)}; a theme of one's own is a folder templates/NAME with {ISSUE_TEMPLATE}"
+        raise ThemeError(f"there is no theme {name!r}{_meant(name, known)}", where=where, hint=hint)
+    settings = _settings(files.get(SETTINGS_FILE), overrides or {}, where)
+    return Theme(name, tuple(files[key] for key in sorted(files)), tuple(settings.items()), _read_words(own))
+
+
+def render(theme: Theme, name: str, context: Mapping[str, Any]) -> str:
+    """What the template `name` of `theme` makes of `context`.
+
+    Raises ThemeError with the template's file, line and an excerpt, if it has an error or asks for what is not there.
+    """
+    try:
+        return _environment(theme).get_template(name).render(context)
+    except ThemeError as error:
+        if error.where:
+            raise
+        file, line = _last_frame(error, theme, name)
+        raise _error(theme, file, line, error.message, error.hint) from error
+    except jinja2.TemplateSyntaxError as error:
+        message = error.message or "syntax error"
+        raise _error(
+            theme, error.name or name, error.lineno, message, _meant_filter(theme, message)
+        ) from error
+    except jinja2.TemplateNotFound as error:
+        file, line = _last_frame(error, theme, name)
+        known = [file.name for file in theme.files]
+        message = f"there is no template {error.name!r}{_meant(str(error.name), known)}"
+        raise _error(theme, file, line, message, f"here are: {', '.join(known)}") from error
+    except jinja2.UndefinedError as error:
+        file, line = _last_frame(error, theme, name)
+        message, hint = _undefined(error.message or "", context)
+        raise _error(theme, file, line, message, hint) from error
+    except RecursionError as error:
+        file, line = _last_frame(error, theme, name)
+        raise _error(theme, file, line, "a template or macro calls itself without end", "") from error
+    except (
+        jinja2.TemplateError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RuntimeError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+    ) as error:
+        file, line = _last_frame(error, theme, name)
+        kind = "" if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: "
+        raise _error(theme, file, line, f"{kind}{error}", "") from error
+
+
+@lru_cache(maxsize=64)
+def render_css(theme: Theme, name: str) -> str:
+    """The style sheet `name` of `theme` with its `{{ theme.accent }}` filled in; empty if there is none."""
+    return render(theme, name, {"theme": dict(theme.settings)}) if theme.text(name) else ""
+
+
+def locate(theme: Theme, text: str) -> tuple[str, int] | None:
+    """The file and line of `theme` whose template made `text`, a tag of MJML; None if that is not certain."""
+    for matches in (str.__eq__, _could_make):
+        places = [
+            (file.path, file.text.count("\n", 0, tag.start()) + 1)
+            for file in theme.files
+            if file.name.endswith(".mjml")
+            for tag in _TAG.finditer(file.text)
+            if matches(tag[0], text)
+        ]
+        if places:
+            return places[0] if len(places) == 1 else None
+    return None
+
+
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.S)
+_TAG = re.compile(rf"<[A-Za-z][\w-]*(?:{_JINJA.pattern}|\"(?:{_JINJA.pattern}|[^\"])*\"|[^\">])*>", re.S)
+
+
+def _could_make(tag: str, text: str) -> bool:
+    """Whether the template `tag` can have become `text`: whatever stands in braces can become anything."""
+    between = (re.sub(r"(?:\\\s)+", r"\\s*", re.escape(part)) for part in _JINJA.split(tag))
+    return re.fullmatch(r"[^<>]*".join(between), text) is not None
+
+
+class _Missing(jinja2.StrictUndefined):
+    """What is not there, and what it was probably meant to be."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        name, owner = self._undefined_name, self._undefined_obj
+        if self._undefined_hint or owner is missing or not isinstance(name, str):
+            return str(super()._undefined_message)
+        known = (
+            owner if isinstance(owner, Mapping) else [key for key in dir(owner) if not key.startswith("_")]
+        )
+        there = sorted(str(key) for key in known)
+        return f"there is no {name!r} in it{_meant(name, there)}\n{', '.join(there)}"
+
+
+@lru_cache(maxsize=16)
+def _environment(theme: Theme) -> jinja2.Environment:
+    texts = {file.name: file.text for file in theme.files}
+    environment = ImmutableSandboxedEnvironment(
+        loader=jinja2.FunctionLoader(lambda name: (texts[name], name, None) if name in texts else None),
+        autoescape=lambda name: name is None or name.endswith(".mjml"),
+        undefined=_Missing,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    del environment.globals["lipsum"], environment.filters["random"]  # nothing is random
+    environment.filters |= {"fallback": _fallback, "default": _default, "d": _default}
+    return environment
+
+
+def _fallback(value: object, words: str) -> Mark:
+    if not isinstance(value, Mark):
+        hint = '{{ subscriber.first_name | fallback("there") }}; for other values use default()'
+        raise ThemeError("fallback() is for merge fields", hint=hint)
+    return value.fallback(words)
+
+
+def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
+    """Jinja2's default(), which for a merge field is fallback(): nothing else is known of it yet."""
+    if isinstance(value, Mark):
+        return value.fallback(default_value)
+    return do_default(value, default_value, boolean)
+
+
+def _paths(folder: Path) -> list[Path]:
+    """The files of a theme in `folder`."""
+    try:
+        return [path for path in sorted(folder.iterdir()) if path.suffix in _SUFFIXES and path.is_file()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise ThemeError(f"cannot be read: {error.strerror}", where=str(folder)) from error
+
+
+def _read(path: Path) -> str:
+    return read_text(path, error=ThemeError)
+
+
+def _settings(file: ThemeFile | None, overrides: Mapping[str, object], where: str) -> dict[str, str | int]:
+    """The settings of a theme: theme.toml's defaults with `overrides` over them, each checked against its type."""
+    if file is None:
+        file = ThemeFile(SETTINGS_FILE, SETTINGS_FILE, "")
+    declared = parse_toml(file.text, where=file.path, error=ThemeError).get("settings", {})
+    if not isinstance(declared, dict):
+        raise ThemeError("settings must be a table", where=_place(file, "settings"), hint="[settings]")
+    for key in overrides:
+        if key not in declared:
+            hint = f"its settings: {', '.join(declared) or 'none'}"
+            raise ThemeError(
+                f"the theme has no setting {key!r}{_meant(key, declared)}", where=where, hint=hint
+            )
+    settings: dict[str, str | int] = {}
+    for key, declaration in declared.items():
+        if not isinstance(declaration, dict) or "default" not in declaration:
+            hint = f'{key} = {{ type = "color", default = "#a8381c" }}'
+            message = f"the setting {key!r} has no type and default"
+            raise ThemeError(message, where=_place(file, "settings", key), hint=hint)
+        values = [(declaration["default"], "")] + ([(overrides[key], where)] if key in overrides else [])
+        for value, place in values:
+            checked = _setting(str(declaration.get("type")), value)
+            if isinstance(checked, _Refusal):
+                message = f"{key} = {value!r} is not {checked.wanted}"
+                raise ThemeError(message, where=place or _place(file, "settings", key), hint=checked.hint)
+            settings[key] = checked
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    wanted: str
+    hint: str
+
+
+def _setting(kind: str, value: object) -> str | int | _Refusal:
+    """`value` of a setting of this `kind`, or what it should have been."""
+    match kind:
+        case "color" if isinstance(value, str) and _COLOR.fullmatch(value):
+            # Old clients do not know three digits.
+            return (
+                value.lower() if len(value) == 7 else "#" + "".join(2 * digit for digit in value[1:].lower())
+            )
+        case "color":
+            return _Refusal("a colour", 'write six hexadecimal digits: "#b3401e"')
+        case "number" if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2000:
+            return value
+        case "number":
+            return _Refusal("a number of pixels", "write a whole number from 0 to 2000")
+        case "text" if isinstance(value, str) and not _NOT_IN_A_TEXT.search(value):
+            return value
+        case "text":
+            return _Refusal("a plain text", "a text in quotes on one line, without < > { }")
+        case _:
+            return _Refusal(f"anything: its type {kind!r} is unknown", "types: color, number, text")
+
+
+def _read_words(own: Path) -> Words:
+    """The fixed words by language: the package's, with the publication's own `templates/words.toml` over them."""
+    paths = [path for path in (PACKAGE_THEMES / WORDS_FILE, own / WORDS_FILE) if path.is_file()]
+    return _words(tuple(ThemeFile(WORDS_FILE, str(path), _read(path)) for path in paths))
+
+
+@lru_cache(maxsize=16)
+def _words(files: tuple[ThemeFile, ...]) -> Words:
+    merged: dict[str, dict[str, str]] = {}
+    for file in files:
+        for language, words in parse_toml(file.text, where=file.path, error=ThemeError).items():
+            if not isinstance(words, dict):
+                hint = "write [en] above the words"
+                raise ThemeError("words stand below a language", where=_place(file, language), hint=hint)
+            for key, value in words.items():
+                if problem := _wrong_in_word(value, merged.get("en", {}).get(key)):
+                    raise ThemeError(f"{key} {problem}", where=_place(file, language, key))
+                merged.setdefault(language.lower(), {})[key] = value
+    return tuple((language, tuple(words.items())) for language, words in merged.items())
+
+
+def _wrong_in_word(value: object, english: str | None) -> str:
+    """What is wrong with fixed words, of which there are `english` ones; empty if nothing is."""
+    if not isinstance(value, str):
+        return "must be a text in quotes"
+    try:
+        unknown = sorted(_names_in(value) - _names_in(value if english is None else english))
+    except ValueError as error:
+        return f"has a brace too many or too few: {error}"
+    return f"has the unknown place {{{unknown[0]}}}" if unknown else ""
+
+
+def _names_in(words: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(words) if name is not None}
+
+
+def _place(file: ThemeFile, *keys: str) -> str:
+    return f"{file.path}:{line_of(file.text, keys)}"
+
+
+def _error(theme: Theme, name: str, line: int, message: str, hint: str) -> ThemeError:
+    """The error at `line` of the file `name`, with the lines around it."""
+    lines = theme.text(name).split("\n")
+    around = range(max(1, line - 1), min(len(lines), line + 1) + 1)
+    excerpt = "\n".join(f"{n:>4} {'>' if n == line else ' '} {lines[n - 1]}".rstrip() for n in around)
+    return ThemeError(message, where=f"{theme.path(name)}:{line}", excerpt=excerpt, hint=hint)
+
+
+def _last_frame(error: BaseException, theme: Theme, name: str) -> tuple[str, int]:
+    """The template and line in which `error` was raised: the last frame of its traceback that is a template's."""
+    names = {file.name for file in theme.files}
+    found, trace = (name, 1), error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file in names:
+            found = (file, trace.tb_lineno)
+        trace = trace.tb_next
+    return found
+
+
+def _undefined(message: str, context: Mapping[str, Any]) -> tuple[str, str]:
+    """What to say of an undefined name, and what there is instead."""
+    if name := re.fullmatch(r"'(\w+)' is undefined", message):
+        return f"{message}{_meant(name[1], context)}", f"there are: {', '.join(sorted(context))}"
+    message, _, there = message.partition("\n")
+    return message, f"there are: {there}" if there else ""
+
+
+def _meant_filter(theme: Theme, message: str) -> str:
+    """The hint for an unknown filter or test."""
+    found = re.search(r"No (filter|test) named '(\w+)'", message)
+    if not found:
+        return ""
+    environment = _environment(theme)
+    near = nearest(found[2], environment.filters if found[1] == "filter" else environment.tests)
+    return f"did you mean {near!r}?" if near else ""
+
+
+def _meant(word: str, known: Mapping[str, Any] | list[str]) -> str:
+    near = nearest(word, known)
+    return f", did you mean {near!r}?" if near else ""

@@ -1,0 +1,1 @@
+"""The people: their addresses and what they agreed to."""
