@@ -16,6 +16,7 @@ from typing import Protocol
 
 from lxml.etree import _Element as Element
 
+from newsletter.articles.dates import parse_date
 from newsletter.articles.markup import BLOCKS, MEDIA, classes, drop, elements, style_of, text_in
 
 
@@ -40,7 +41,7 @@ _UNSEEN = frozenset(
 )
 _JUDGED = frozenset(
     """
-    div section aside nav ul ol dl footer header form p table details dialog h2 h3 h4 h5 h6
+    div section aside nav ul ol dl footer header form p details dialog h2 h3 h4 h5 h6
     """.split()
 )
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -68,7 +69,7 @@ _CERTAIN = re.compile(
     )(?:[-_]\S*)?\Z""",
     re.I | re.X,
 )
-#: Words in names that are furniture where the element is short, or has none of the post's words.
+#: Words in names that are furniture where the element has hardly any of the post's words.
 _LIKELY = frozenset(
     """
     share sharing shares social follow related recommended recirc recirculation readnext readmore
@@ -79,6 +80,14 @@ _LIKELY = frozenset(
     paywall byline meta metadata tags taglist taxonomy categories category author authors bio date
     dateline timestamp published readingtime readtime toc rating ratings votes edit feedback masthead
     colophon copyright donate skip search login
+    """.split()
+)
+#: Those of them that are furniture even so, where the element is short: trafilatura often takes bylines for text.
+_EVEN_IF_OWN = frozenset(
+    """
+    share sharing shares social newsletter subscribe subscription signup breadcrumb breadcrumbs pagination
+    pager cookie cookies consent advert adverts advertisement ads ad adslot adunit byline meta metadata tags
+    taglist categories category date dateline timestamp published readingtime readtime
     """.split()
 )
 _FOOTNOTES = re.compile(r"footnote|endnote|reference", re.I)
@@ -102,6 +111,11 @@ _HEADING_OF_OTHERS = re.compile(
     |相关(?:文章|阅读|推荐|新闻)|推荐阅读|延伸閱讀|延伸阅读|上一篇.*|下一篇.*|(?:发表|網友)?[评評][论論]|関連記事|関連リンク|コメント|あわせて読みたい|관련\ ?기사|댓글
     |(?:похожие|связанные)\ (?:статьи|записи|материалы)|читайте\ также|комментарии|مقالات\ ذات\ صلة|اقرأ\ أيضا?ً?|التعليقات|מאמרים\ קשורים|תגובות)""",
     re.I | re.X,
+)
+#: Headings that count what readers wrote: whatever follows is theirs.
+_COUNTED = re.compile(
+    r"\d+ (?:comments?|responses|replies|thoughts on|kommentare?|commentaires?|comentarios|comentários|commenti|reacties)\b",
+    re.I,
 )
 _READ_ALSO = re.compile(
     r"(?:read (?:also|more|next)|also read|related|see also|don't miss|lire aussi|à lire aussi|lees ook|leia também|lea también|te puede interesar"
@@ -170,8 +184,9 @@ def is_furniture(element: Element, tally: Tally, expected: int) -> bool:
         return True
     if _holds_post_matter(element, tally):
         return False
-    if any(_LIKELY.intersection(name.split()) for name in map(_spaced, names)):
-        return not is_own or tally.words < _SHORT
+    parts = {part for name in names for part in _spaced(name).split()}
+    if parts & _LIKELY:
+        return not is_own or (tally.words < _SHORT and bool(parts & _EVEN_IF_OWN))
     if element.tag in ("form", "dialog", "footer"):
         return not is_own and not _FOOTNOTES.search(" ".join(names))
     return element.tag == "aside" and not is_own and tally.linked * 2 >= tally.words
@@ -204,12 +219,13 @@ def remove_furniture(
 ) -> None:
     """Take out of `root` what is not the post; `core` and what holds it stays."""
     chain = {core, *core.iterancestors()}
+    _remove_lists_of_others(root, tally_of)
+    _remove_sign_ups(root, chain)
     for element in elements(root):
         if element not in chain and (
             is_unseen(element) or is_furniture(element, tally_of(element), expected)
         ):
             drop(element)
-    _remove_lists_of_others(root, tally_of)
     for element in elements(root, "p", "div", "span", "a", "img", *_HEADINGS):
         if element.tag == "img":
             if is_portrait(element):
@@ -223,7 +239,7 @@ def remove_furniture(
 
 
 def _remove_lists_of_others(root: Element, tally_of: Callable[[Element], Tally]) -> None:
-    """Headings such as "Related posts" with the links, forms and comments below them."""
+    """Headings such as "Related posts" with the links, forms and comments right below them."""
     for heading in elements(root, "p", "div", "strong", *_HEADINGS):
         text = _words(heading).strip(" :：.…»›>!")
         if len(text) > 80 or not _HEADING_OF_OTHERS.fullmatch(text):
@@ -231,17 +247,34 @@ def _remove_lists_of_others(root: Element, tally_of: Callable[[Element], Tally])
         parent = heading.getparent()
         if heading.tag == "strong" and (len(parent) > 1 or _words(parent) != _words(heading)):
             continue
-        below = list(_section_of(heading))
-        tallies = [tally_of(element) for element in below]
-        words, linked, ours = (
-            sum(getattr(tally, name) for tally in tallies) for name in ("words", "linked", "ours")
-        )
-        asks = any(next(element.iter("form", "input"), None) is not None for element in below)
-        if not below and heading.tag not in _HEADINGS:
-            continue
-        if asks or linked * 2 >= words or ours * 2 < words:
-            for element in (heading, *below):
+        section = list(_section_of(heading))
+        others = section
+        if not _COUNTED.match(text):
+            own = (at for at, element in enumerate(section) if not _is_of_others(element, tally_of(element)))
+            others = section[: next(own, len(section))]
+        if others or (not section and heading.tag in _HEADINGS):
+            for element in (heading, *others):
                 drop(element)
+
+
+def _is_of_others(element: Element, tally: Tally) -> bool:
+    """Whether a block under such a heading is what the heading says: links, a form, nothing of the post's."""
+    if tally.linked * 2 >= tally.words or next(element.iter("form", "input"), None) is not None:
+        return True
+    return tally.ours * 2 < tally.words and next(element.iter("pre", "table"), None) is None
+
+
+def _remove_sign_ups(root: Element, chain: set[Element]) -> None:
+    """Forms that ask for an email address, with the few words around them that say why."""
+    for field in elements(root, "input"):
+        if (field.get("type") or "").lower() != "email":
+            continue
+        box = field
+        for above in field.iterancestors():
+            if above in chain or len(words_of(_words(above))) > _SHORT:
+                break
+            box = above
+        drop(box)
 
 
 def _section_of(heading: Element) -> Iterator[Element]:
@@ -255,10 +288,11 @@ def _section_of(heading: Element) -> Iterator[Element]:
             return
 
 
-def remove_stated(root: Element, title: str, stated: frozenset[str]) -> None:
+def remove_stated(root: Element, core: Element, title: str, author: str, stated: frozenset[str]) -> None:
     """Take out the lines that repeat what the issue says anyway: the title, who, when, under which tags.
 
-    `stated` are the words of these; a line of six at the top, or four at the end, that has no others is one.
+    `stated` are the words of these.  Such a line is one of the first six or the last four, and has no other words
+    than these, numbers, and what bylines are made of.  In the post itself it has to look like a byline, too.
     """
     for heading in elements(root, "h1"):
         if _letters(_words(heading)) == _letters(title):
@@ -270,17 +304,24 @@ def remove_stated(root: Element, title: str, stated: frozenset[str]) -> None:
             words = words_of(_words(line))
             if len(words) > _SHORT:
                 break
-            known = [word in stated or word.isdigit() for word in words]
-            small = [word in _SMALL_WORDS for word in words]
-            if any(known) and all(map(any, zip(known, small, strict=True))) and not _shows_something(line):
+            known = [word for word in words if word in stated or word.isdigit()]
+            small = [word for word in words if word in _SMALL_WORDS]
+            if not known or set(words) - {*known, *small} or _shows_something(line):
+                continue
+            if any(above.tag in _PROTECTED for above in line.iterancestors()):
+                continue
+            if (
+                core not in line.iterancestors()
+                or small
+                or words == words_of(author)
+                or parse_date(_words(line))
+            ):
                 drop(line)
 
 
 def _lines(root: Element) -> list[Element]:
     """The innermost blocks with words."""
-    blocks = list(
-        elements(root, "p", "div", "ul", "header", "footer", "section", "h4", "h5", "h6", "address", "time")
-    )
+    blocks = list(elements(root, "p", "div", "ul", "header", "footer", "section", "address", "time"))
     return [
         block
         for block in blocks

@@ -130,7 +130,8 @@ class _Statements:
         for heading in headings:
             if any(is_same_title(heading, title) for title in named):
                 return heading
-        return next(iter([*named, *headings]), "")
+        first = (plain(_text(heading)) for heading in self._headings() if heading.tag == "h1")
+        return next(filter(None, [*named, *first]), "")
 
     def _headings(self) -> Iterator[Element]:
         """The headings that may be the post's title: not the site's name, not those of other posts."""
@@ -388,7 +389,9 @@ def _is_elsewhere(element: Element, within: Element | None = None) -> bool:
     for part in (element, *element.iterancestors()):
         if part is within or part.tag == "body":
             return False
-        if part.tag in ("nav", "aside") or (part.tag == "footer" and part.getparent().tag == "body"):
+        if part.tag in ("nav", "aside", "blockquote", "figure") or (
+            part.tag == "footer" and part.getparent().tag == "body"
+        ):
             return True
         if _ELSEWHERE.search(part.get("class") or "") or _ELSEWHERE.search(part.get("id") or ""):
             return True

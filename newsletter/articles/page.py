@@ -364,7 +364,7 @@ def _readable(page: Element, masthead: Masthead, base: str) -> str:
     if (part := main_part(page, tallies)) is not None:
         sift(part, tallies)
         remove_furniture(part.root, part.core, tallies.__getitem__, tallies.expected)
-        remove_stated(part.root, masthead.title, _stated_words(masthead))
+        remove_stated(part.root, part.core, masthead.title, masthead.author, _stated_words(masthead))
         _remove_lead_picture(part, image_url, base)
         html = sanitize(_source_of(part.root), base=base, title=masthead.title, image_url=image_url)
     words = len(words_of(text_of(html)))
