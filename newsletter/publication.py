@@ -37,7 +37,7 @@ from newsletter.config import (
     read_config,
     read_secrets,
 )
-from newsletter.errors import ConfigError, IssueError, NewsletterError, NothingNew, UsageError
+from newsletter.errors import ConfigError, IssueError, NewsletterError, NothingNew, SourceError, UsageError
 from newsletter.issues.draft import choose, compose
 from newsletter.issues.folder import add_articles, issue_ids, read_issue, read_used, write_issue
 from newsletter.issues.issue import Issue, is_id
@@ -175,6 +175,8 @@ class Publication:
             not_before=archive,
             most=most,
         )
+        if notes and not articles:
+            raise SourceError(f"no post could be read ({_count(len(notes), 'reason')})", hint=notes[0])
         if not choice.taken:
             older = f" ({choice.older} older ones: --since takes them)" if choice.older else ""
             raise NothingNew(

@@ -20,7 +20,15 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from conftest import SHARED_FEEDS, files_of
 
 from newsletter.articles.article import text_of
-from newsletter.errors import ConfigError, IssueError, NewsletterError, NothingNew, ThemeError, UsageError
+from newsletter.errors import (
+    ConfigError,
+    IssueError,
+    NewsletterError,
+    NothingNew,
+    SourceError,
+    ThemeError,
+    UsageError,
+)
 from newsletter.publication import OUTPUTS, Publication
 
 DAY = date(2026, 11, 23)
@@ -117,6 +125,14 @@ def test_drafting_again_finds_nothing_new_and_touches_nothing(sample: Publicatio
         sample.draft(today=DAY)
     assert caught.value.exit_code == 1
     assert files_of(sample.issues) == before
+
+
+def test_a_folder_of_which_nothing_can_be_read_says_why(make_letter: MakeLetter) -> None:
+    letter = make_letter({"a.md": "---\ntitle: Tides: a story\n---\n\nWords.\n"})
+    with pytest.raises(SourceError, match="no post could be read") as caught:
+        letter.draft(today=DAY)
+    assert "a.md" in caught.value.hint
+    assert not letter.issues.exists()
 
 
 def test_a_new_post_makes_a_second_issue_or_joins_the_first(sample: Publication) -> None:
