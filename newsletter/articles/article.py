@@ -70,8 +70,10 @@ class Reading:
 
 def one_line(text: str) -> str:
     """`text` with all white space, line and paragraph separators collapsed to single spaces, no control characters."""
-    text = "".join(c if c.isprintable() or c in "\u200c\u200d" else " " for c in text)
-    return _SPACE.sub(" ", text).strip()
+    text = _SPACE.sub(" ", text)
+    if not text.isprintable():
+        text = _SPACE.sub(" ", "".join(c if c.isprintable() or c in "\u200c\u200d" else " " for c in text))
+    return text.strip()
 
 
 def text_of(html: str) -> str:

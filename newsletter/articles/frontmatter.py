@@ -28,6 +28,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 import yaml
 
@@ -173,6 +174,7 @@ class FrontMatter:
         return found
 
 
+@lru_cache(maxsize=256)
 def split_front_matter(text: str, *, where: str, error: type[WriterError] = SourceError) -> FrontMatter:
     """The fields and the body of `text`; all body if there is no front matter.
 

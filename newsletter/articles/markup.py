@@ -34,6 +34,8 @@ _BAD = re.compile(
     + "".join(chr(plane + 0xFFFE) + chr(plane + 0xFFFF) for plane in range(0x10000, 0x110000, 0x10000))
     + "]"
 )
+#: Most texts hold none of them in the ASCII half, and to look there alone takes a tenth of the time.
+_BAD_ASCII = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _INSTEAD = {"\x0b": " ", "\x0c": " ", "\u2028": "\n", "\u2029": "\n"}
 #: Quotes and dashes of Windows-1252 read as Latin-1.  The HTML standard maps `&#147;` this way, too.
 _INSTEAD |= {chr(code): bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
@@ -145,7 +147,8 @@ def parse(html: str) -> Element:
 
 def without_bad_characters(text: str) -> str:
     """`text` without what may not stand in a document; line feeds as the only line ends."""
-    return _BAD.sub(lambda bad: _INSTEAD.get(bad[0], ""), text.replace("\r\n", "\n").replace("\r", "\n"))
+    bad = _BAD_ASCII if text.isascii() else _BAD
+    return bad.sub(lambda found: _INSTEAD.get(found[0], ""), text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _text_of_source(html: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape, unescape
@@ -137,9 +137,20 @@ def build_email(
     lap("text")
 
     used = tuple(sorted(pictures.values(), key=lambda picture: picture.path))
-    seen = repr(([template.parts for template in (subject, html, text)], [picture.cid for picture in used]))
-    digest = hashlib.sha256(seen.encode()).hexdigest()
+    digest = _digest((subject, html, text), used)
     return Email(issue.id, language, subject, html, text, web.fill({}), used, digest)
+
+
+def _digest(templates: Iterable[Template], pictures: Iterable[Picture]) -> str:
+    """The fingerprint of `templates` and `pictures`, each part with its length before it."""
+    parts = [
+        part if isinstance(part, str) else repr(part) for template in templates for part in template.parts
+    ]
+    digest = hashlib.sha256()
+    for part in (*parts, *(picture.cid for picture in pictures)):
+        digest.update(b"%d:" % len(part))
+        digest.update(part.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def _inputs(issue: Issue, masthead: Masthead, theme: Theme) -> Iterator[str]:
@@ -285,5 +296,5 @@ def _fit_images(html: str, pictures: tuple[tuple[str, str], ...], column: int) -
 
 def _tidy(text: str) -> str:
     """A text part without trailing white space and with at most one empty line in a row."""
-    text = re.sub(r"[ \t]+$", "", text, flags=re.M)
-    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
+    lines = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", lines).strip("\n") + "\n"

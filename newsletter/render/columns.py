@@ -77,19 +77,20 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def _filled(line: str, width: int) -> list[str]:
-    if columns(line) <= width:
+    measure = len if line.isascii() else columns
+    if measure(line) <= width:
         return [line]
     lines: list[str] = []
     current, used = "", 0
     for gap, word in _WORD.findall(line):
         before = gap
         for piece in _pieces(word):
-            size = columns(piece)
-            if current and used + columns(before) + size > width:
+            size = measure(piece)
+            if current and used + measure(before) + size > width:
                 lines.append(current)
                 current, used = piece, size
             else:
-                current, used = current + before + piece, used + columns(before) + size
+                current, used = current + before + piece, used + measure(before) + size
             before = ""
     return [*lines, current]
 

@@ -20,11 +20,14 @@ from __future__ import annotations
 
 import html
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import count
+from operator import itemgetter
 from typing import NoReturn
 from urllib.parse import quote
 
@@ -253,7 +256,7 @@ class Fields:
         for sentinel in printed:
             if found[sentinel] < printed[sentinel]:
                 raise self._bent(sentinel, "was changed or dropped by the template", where)
-        if len(re.findall(self._prefix, text, re.I)) != found.total():
+        if text.upper().count(self._prefix) != found.total():
             raise ThemeError("a merge field was changed by the template", where=where, hint=_PLAINLY)
 
     def check_kept(self, before: Counter[str], text: str, *, where: str) -> None:
@@ -331,21 +334,25 @@ _URL_ATTRIBUTES = {
 _CODE_ATTRIBUTES = {"style", "srcdoc"}
 
 
+@lru_cache(maxsize=8)
+def _markup(source: str) -> tuple[tuple[int, int], ...]:
+    """Where the tags and comments of an HTML document are: the same page is asked for again after an edit."""
+    return tuple(match.span() for match in _MARKUP.finditer(source))
+
+
 class Places:
     """An HTML document's tags: where a position stands in it."""
 
     def __init__(self, source: str) -> None:
-        self._spans = [match.span() for match in _MARKUP.finditer(source)]
+        self._spans = _markup(source)
         self._source = source
-        self._next = 0
 
     def context(self, start: int, end: int) -> Context | None:
-        """The context of `source[start:end]`; None where no value can stand.  Positions must not go backwards."""
-        while self._next < len(self._spans) and self._spans[self._next][1] <= start:
-            self._next += 1
-        if self._next == len(self._spans) or self._spans[self._next][0] > start:
+        """The context of `source[start:end]`; None where no value can stand."""
+        before = bisect_right(self._spans, start, key=itemgetter(0)) - 1
+        open_at, close_at = self._spans[before] if before >= 0 else (0, 0)
+        if close_at <= start:
             return Context.HTML
-        open_at, close_at = self._spans[self._next]
         tag = self._source[open_at:close_at]
         if re.match(r"<(?:[!/]|(?:style|script)\b)", tag, re.I):
             return None

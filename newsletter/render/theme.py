@@ -25,6 +25,7 @@ import jinja2
 from jinja2.filters import do_default
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
+from markupsafe import Markup
 
 from newsletter.config import line_of, nearest, parse_toml, read_text
 from newsletter.errors import ThemeError
@@ -208,10 +209,18 @@ class _Missing(jinja2.StrictUndefined):
         return f"there is no {name!r} in it{_meant(name, there)}\n{', '.join(there)}"
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja2's sandbox, which takes long to find out that a text or a number is harmless."""
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        is_plain = type(value) in (str, Markup, int, bool) and not attr.startswith("_")
+        return is_plain or super().is_safe_attribute(obj, attr, value)
+
+
 @lru_cache(maxsize=16)
 def _environment(theme: Theme) -> jinja2.Environment:
     texts = {file.name: file.text for file in theme.files}
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Sandbox(
         loader=jinja2.FunctionLoader(lambda name: (texts[name], name, None) if name in texts else None),
         autoescape=lambda name: name is None or name.endswith(".mjml"),
         undefined=_Missing,
@@ -257,9 +266,7 @@ def _settings(file: ThemeFile | None, overrides: Mapping[str, object], where: st
     """The settings of a theme: theme.toml's defaults with `overrides` over them, each checked against its type."""
     if file is None:
         file = ThemeFile(SETTINGS_FILE, SETTINGS_FILE, "")
-    declared = parse_toml(file.text, where=file.path, error=ThemeError).get("settings", {})
-    if not isinstance(declared, dict):
-        raise ThemeError("settings must be a table", where=_place(file, "settings"), hint="[settings]")
+    declared = _declared(file)
     for key in overrides:
         if key not in declared:
             hint = f"its settings: {', '.join(declared) or 'none'}"
@@ -280,6 +287,15 @@ def _settings(file: ThemeFile | None, overrides: Mapping[str, object], where: st
                 raise ThemeError(message, where=place or _place(file, "settings", key), hint=checked.hint)
             settings[key] = checked
     return settings
+
+
+@lru_cache(maxsize=16)
+def _declared(file: ThemeFile) -> Mapping[str, Any]:
+    """The settings that theme.toml declares, with the type and default of each."""
+    declared = parse_toml(file.text, where=file.path, error=ThemeError).get("settings", {})
+    if not isinstance(declared, dict):
+        raise ThemeError("settings must be a table", where=_place(file, "settings"), hint="[settings]")
+    return declared
 
 
 @dataclass(frozen=True, slots=True)

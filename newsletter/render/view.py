@@ -124,7 +124,7 @@ class Bodies:
         Raises ThemeError, if a placeholder was changed or lost, or stands where no body can.
         """
         found = Counter(int(match[1]) for match in self._pattern.finditer(page))
-        bent = len(re.findall(self._prefix, page, re.I)) != found.total() or max(found, default=-1) >= len(
+        bent = page.upper().count(self._prefix) != found.total() or max(found, default=-1) >= len(
             self._bodies
         )
         if bent or any(found[number] < times for number, times in self._printed.items()):
@@ -138,7 +138,7 @@ class Bodies:
 
     def check_text(self, text: str, *, where: str) -> None:
         """Raises ThemeError, if the text part prints a body, which is HTML."""
-        if re.search(self._prefix, text, re.I):
+        if self._prefix in text.upper():
             hint = "print {{ article.text }} instead of {{ article.body(3) }}"
             raise ThemeError("a body is HTML, and this is the text part", where=where, hint=hint)
 
