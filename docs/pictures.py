@@ -2,8 +2,8 @@
 
     python3 dev.py run python docs/pictures.py
 
-Needs Chromium on the machine.  Each theme's sample issue is built and photographed on a desk and on a phone, in light
-and dark, and put side by side in `docs/NAME.png`.
+Needs Chromium on the machine.  The sample issue is built and photographed on a desk and on a phone, in light and dark, and
+put side by side in `docs/sample.png`; each theme's on a desk in light and on a phone in dark in `docs/THEME.png`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Literal
 from playwright.sync_api import Browser, sync_playwright
 
 from newsletter.publication import Publication
+from newsletter.render.theme import PACKAGE_THEMES, theme_names
 from newsletter.sample import SAMPLE_DAY, make_publication
 
 HERE = Path(__file__).parent
@@ -33,11 +34,16 @@ FRAME = """<body style="margin:0;padding:32px;background:#e9e5de;display:inline-
 SHOT = '<img src="file://{}" style="height:900px;border-radius:8px;box-shadow:0 2px 16px rgba(0,0,0,.18)">'
 
 
-def photograph(browser: Browser, page: Path, to: Path) -> None:
-    """`page` at 760 and 375 px in light and dark, the first screen and a half of each, side by side in `to`."""
+#: Widths in px, and whether in dark mode.
+SAMPLE_SHOTS = ((760, False), (375, False), (375, True), (760, True))
+THEME_SHOTS = ((760, False), (375, True))
+
+
+def photograph(browser: Browser, page: Path, to: Path, wanted: tuple[tuple[int, bool], ...]) -> None:
+    """`page` at the `wanted` widths, the first screen and a half of each, side by side in `to`."""
     with tempfile.TemporaryDirectory() as scratch:
         shots = []
-        for width, dark in ((760, False), (375, False), (375, True), (760, True)):
+        for width, dark in wanted:
             scheme: Literal["dark", "light"] = "dark" if dark else "light"
             tab = browser.new_page(
                 viewport={"width": width, "height": 1300}, color_scheme=scheme, device_scale_factor=1
@@ -61,11 +67,15 @@ def main() -> None:
         sys.exit("no Chromium on this machine: apt install chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        root = Path(folder) / "tidewater"
-        make_publication(root, "digest")
-        publication = Publication.open(root)
-        publication.draft(today=SAMPLE_DAY)
-        photograph(browser, publication.build().folder / "email.html", HERE / "sample.png")
+        for theme in theme_names(PACKAGE_THEMES):
+            root = Path(folder) / theme
+            make_publication(root, theme)
+            publication = Publication.open(root)
+            publication.draft(today=SAMPLE_DAY)
+            page = publication.build().folder / "email.html"
+            photograph(browser, page, HERE / f"{theme}.png", THEME_SHOTS)
+            if theme == "digest":
+                photograph(browser, page, HERE / "sample.png", SAMPLE_SHOTS)
         browser.close()
 
 

@@ -15,7 +15,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ class Config:
     """What `newsletter.toml` says; see the README's table of settings for each.
 
     `theme_settings` are the tables `[themes.NAME]` by name, as they stand there: a theme knows what may be
-    set; `theme_places` says for each where it begins (`newsletter.toml:12`).
+    set; `theme_places` says for each where it begins (`newsletter.toml:12`).  Which themes there are is not known
+    here: see `check_themes`.
     """
 
     name: str
@@ -61,8 +62,19 @@ class Config:
     theme: str = "digest"
     sources: tuple[SourceConfig, ...] = ()
     allow_hosts: frozenset[str] = frozenset()
+    picture_sizes: bool = True
+    media_dir: str = ""
+    media_url: str = ""
+    fit: bool = False
     theme_settings: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
     theme_places: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def check_themes(self, known: Collection[str]) -> None:
+        """Raises ConfigError, if a table `[themes.NAME]` sets something for a theme that is not one of `known`."""
+        for name, where in self.theme_places.items():
+            if name not in known:
+                message = f"there is no theme {name!r}, so nothing heeds [themes.{name}]{_meant(name, known)}"
+                raise ConfigError(message, where=where, hint=f"themes: {', '.join(sorted(known))}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,12 @@ SETTINGS: Mapping[str, Mapping[str, _Setting]] = {
             str, 'base_url = "https://example.com/news"', form=_WEB_ADDRESS, what="an http(s) address"
         ),
         "theme": _Setting(str, 'theme = "digest"'),
+        "fit": _Setting(bool, "fit = true"),
+        "picture_sizes": _Setting(bool, "picture_sizes = false"),
+        "media_dir": _Setting(str, 'media_dir = "site/media"'),
+        "media_url": _Setting(
+            str, 'media_url = "https://example.com/media"', form=_WEB_ADDRESS, what="an http(s) address"
+        ),
         "source": _Setting(list, 'write [[source]] and below it path = "posts"'),
         "fetch": _Setting(dict, 'write [fetch] and below it allow_hosts = ["localhost:8000"]'),
         "themes": _Setting(dict, 'write [themes.digest] and below it accent = "#a8381c"'),
@@ -100,7 +118,12 @@ SETTINGS: Mapping[str, Mapping[str, _Setting]] = {
     },
     "fetch": {"allow_hosts": _Setting(list, 'allow_hosts = ["localhost:8000"]')},
 }
-_TYPE_NAMES: Mapping[type, str] = {str: "a text in quotes", list: "a list in [ ]", dict: "a table"}
+_TYPE_NAMES: Mapping[type, str] = {
+    str: "a text in quotes",
+    bool: "true or false",
+    list: "a list in [ ]",
+    dict: "a table",
+}
 
 
 class Secrets:
@@ -284,9 +307,25 @@ class _Reader:
             theme=table.get("theme") or "digest",
             sources=tuple(self.source(number, entry) for number, entry in enumerate(table.get("source", []))),
             allow_hosts=frozenset(fetch.get("allow_hosts", [])),
+            picture_sizes=table.get("picture_sizes", True),
+            media_dir=table.get("media_dir", ""),
+            media_url=self.media_url(table),
+            fit=table.get("fit", False),
             theme_settings=themes,
             theme_places={name: self.place(["themes", name]) for name in themes},
         )
+
+    def media_url(self, table: dict[str, Any]) -> str:
+        """Where the pictures in `media_dir` are on the web: `media` below base_url, if nothing else is said."""
+        said = str(table.get("media_url", "")).rstrip("/")
+        base = str(table.get("base_url", "")).rstrip("/")
+        if said and not table.get("media_dir"):
+            hint = SETTINGS[""]["media_dir"].example
+            raise self.error(["media_url"], "media_url says where media_dir is on the web", hint)
+        if table.get("media_dir") and not said and not base:
+            hint = SETTINGS[""]["media_url"].example
+            raise self.error(["media_dir"], "nothing says where media_dir is on the web", hint)
+        return said or (f"{base}/media" if table.get("media_dir") else "")
 
     def source(self, number: int, entry: Any) -> SourceConfig:
         if not isinstance(entry, dict):

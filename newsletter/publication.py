@@ -12,21 +12,18 @@ when it succeeded, a message is in the outbox or is not.  Errors are `newsletter
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from time import perf_counter
 from urllib.parse import quote
 
-from newsletter.articles.article import Article
 from newsletter.articles.fetch import Fetcher
-from newsletter.articles.source import is_url, read_paste, read_source
+from newsletter.articles.remote_pictures import learn_sizes
+from newsletter.articles.source import is_url, local_folder, read_paste, read_source
 from newsletter.config import (
     CONFIG_NAME,
     Config,
@@ -38,13 +35,16 @@ from newsletter.config import (
     read_secrets,
 )
 from newsletter.errors import ConfigError, IssueError, NewsletterError, NothingNew, SourceError, UsageError
+from newsletter.issues.built import replace_build
 from newsletter.issues.draft import choose, compose
 from newsletter.issues.folder import add_articles, issue_ids, read_issue, read_used, write_issue
 from newsletter.issues.issue import Issue, is_id
 from newsletter.render.build import Email, Masthead, build_email
-from newsletter.render.images import read_pictures
-from newsletter.render.theme import Theme, read_theme
-from newsletter.sending import message
+from newsletter.render.fit import LIMIT, Shows, fitted, shown
+from newsletter.render.images import FROM_ROOT, Picture, copy_pictures, read_picture, read_pictures
+from newsletter.render.merge import Template
+from newsletter.render.theme import Theme, read_theme, theme_names
+from newsletter.sending import message, quoted_printable
 from newsletter.sending.outbox import write_message
 from newsletter.sending.smtp import Session, parse_server
 from newsletter.subscribers.address import Mailbox, parse_mailbox
@@ -68,12 +68,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What `Publication.build` made."""
+    """What `Publication.build` made, and what the editor should know of it."""
 
     issue_id: str
     folder: Path
     email: Email
     report: Mapping[str, object] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
 
 class Publication:
@@ -138,6 +139,7 @@ class Publication:
 
     def theme(self, name: str = "") -> Theme:
         """The theme `name`, or the publication's own choice."""
+        self.config.check_themes(theme_names(self.root / "templates"))
         name = name or self.config.theme
         overrides = self.config.theme_settings.get(name, {})
         where = self.config.theme_places.get(name, str(self.root / CONFIG_NAME))
@@ -163,7 +165,16 @@ class Publication:
                 f"{issue_id!r} cannot be an issue's id",
                 hint="use a-z, 0-9 and -, at most 80: 2026-11-23-autumn",
             )
-        articles, notes = self._read_sources(sources, paste)
+        fetcher = Fetcher(self.root / ".cache" / "fetch", allow_hosts=self.config.allow_hosts)
+        places = [] if paste else self._places(sources)
+        readings = [read_paste(paste)] if paste else []
+        for location, kind in places:
+            base_url = self.config.base_url
+            readings.append(
+                read_source(location, kind=kind, root=self.root, base_url=base_url, fetcher=fetcher)
+            )
+        articles = [article for reading in readings for article in reading.articles]
+        notes = [note for reading in readings for note in reading.notes]
         ids = issue_ids(self.issues)
         used = list(read_used(self.issues))
         archive = max((not_before for _, not_before in used if not_before), default=None)
@@ -184,9 +195,14 @@ class Publication:
                 if articles
                 else "nothing new: no posts found"
             )
+        if self.config.picture_sizes:
+            taken, unknown = learn_sizes(choice.taken, fetcher)
+            choice = replace(choice, taken=taken)
+            notes += unknown
+        folders = [local_folder(location, root=self.root) for location, _ in places]
+        elsewhere = [folder for folder in folders if folder]
         if issue_id in ids:
-            folder = self.issues / issue_id
-            add_articles(folder, choice.taken, media=self.root)
+            written = add_articles(self.issues / issue_id, choice.taken, root=self.root, elsewhere=elsewhere)
         else:
             issue = compose(
                 choice,
@@ -195,11 +211,12 @@ class Publication:
                 taken_ids=self._names(),
                 issue_id=issue_id,
             )
-            folder = write_issue(self.issues, issue, media=self.root)
+            written = write_issue(self.issues, issue, root=self.root, elsewhere=elsewhere)
+        folder, notes = written.folder, [*notes, *written.notes]
         return Draft(folder.name, folder, len(choice.taken), choice.left, choice.older, tuple(notes))
 
-    def build(self, name: str = "") -> Build:
-        """The issue that `name` means, built into its `build` folder.
+    def build(self, name: str = "", *, audience: Iterable[str] = ()) -> Build:
+        """The issue that `name` means, built into its `build` folder: the variant for those in all of `audience`.
 
         Raises ThemeError or IssueError, if it cannot be built; the previous build is still there then.  When every
         file but the report comes out as it was, nothing is touched: the report keeps the timings of the first time.
@@ -212,14 +229,32 @@ class Publication:
         def lap(step: str) -> None:
             nonlocal last
             now = perf_counter()
-            timings[step] = round((now - last) * 1000, 1)
+            timings[step] = round(timings.get(step, 0) + (now - last) * 1000, 1)
             last = now
 
         issue = read_issue(folder)
         theme = self.theme(issue.theme)
-        pictures = read_pictures(folder / "articles", issue.articles)
+        pictures = self._pictures(issue, theme)
         lap("read")
-        email = build_email(issue, self.masthead, theme, pictures, lap=lap)
+
+        def make(shows: Shows) -> Email:
+            segments = frozenset(audience)
+            return build_email(
+                issue,
+                self.masthead,
+                theme,
+                pictures,
+                media_url=self.config.media_url,
+                shows=shows,
+                audience=segments,
+                lap=lap,
+            )
+
+        fit = issue.fit or self.config.fit
+        wanted = shown(issue, dict(theme.settings))
+        email, shows = fitted(issue, wanted, make, self._html_size) if fit else (make(wanted), wanted)
+        if self.config.media_dir:
+            copy_pictures(pictures.values(), self.root / self.config.media_dir)
         files = self._outputs(issue, email)
         lap("write out")
         timings["total"] = round((perf_counter() - started) * 1000, 1)
@@ -228,6 +263,8 @@ class Publication:
             "theme": theme.name,
             "digest": email.digest,
             "articles": len(issue.articles),
+            "shows": {article.id: show for article, show in zip(issue.articles, shows, strict=True)},
+            "segments": list(email.segments),
             "merge_fields": sorted(
                 {
                     slot.field.name
@@ -240,8 +277,9 @@ class Publication:
             "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
             "timings_ms": timings,
         }
-        _replace_build(folder / "build", files, report)
-        return Build(issue_id, folder / "build", email, report)
+        replace_build(folder / "build", files, report)
+        notes = _shortened(issue, wanted, shows) + self._too_large(email, fit=fit)
+        return Build(issue_id, folder / "build", email, report, tuple(notes))
 
     @property
     def masthead(self) -> Masthead:
@@ -252,12 +290,11 @@ class Publication:
     def values(self, issue_id: str, reader: Mailbox) -> dict[str, str]:
         """The values of the merge fields for `reader`, of whom no more than the mailbox is known."""
         back = (self.reply_to or self.sender).address
-        web = f"{self.config.base_url}/issues/{issue_id}/" if self.config.base_url else ""
         words = reader.name.split()
         return {
             "unsubscribe_url": f"mailto:{back}?subject={quote(f'unsubscribe {reader.address}')}",
             "preferences_url": f"mailto:{back}?subject={quote(f'preferences {reader.address}')}",
-            "web_url": web,
+            "web_url": self.masthead.web_address(issue_id),
             "subscriber.email": str(reader.address),
             "subscriber.name": reader.name,
             "subscriber.first_name": words[0] if words else "",
@@ -267,22 +304,15 @@ class Publication:
     def message(self, email: Email, reader: Mailbox, *, written: datetime, note: str = "") -> bytes:
         """The bytes of `email` for `reader`, dated `written`; `note` goes before the subject in brackets."""
         values = self.values(email.issue_id, reader)
-        subject = email.subject.fill(values)
-        key = f"{email.digest} {reader.address}"
-        return message.compose(
-            sender=self.sender,
-            recipient=reader,
-            subject=f"[{note}] {subject}" if note else subject,
-            text=email.text.fill(values),
-            html=email.html.fill(values),
-            pictures=[(p.cid, p.content_type, Path(p.path).name, p.content) for p in email.pictures],
+        list_id = f"{self.config.name} <{self._list_id()}>"
+        letter = _letter(email, self.sender, self.reply_to, list_id, note)
+        return letter.compose(
+            reader,
+            values,
             date=written,
             message_id=message.deterministic_id(
                 email.digest, str(reader.address), self.sender.address.domain
             ),
-            boundary=hashlib.sha256(key.encode()).hexdigest()[:24],
-            reply_to=self.reply_to,
-            list_id=f"{self.config.name} <{email.issue_id and self._list_id()}>",
             list_unsubscribe=[values["unsubscribe_url"]],
         )
 
@@ -309,6 +339,32 @@ class Publication:
                 session.send(content, sender=self.sender.address, recipients=[reader.address])
         return [f"{reader.address} by {server}" for reader, _ in messages]
 
+    def _pictures(self, issue: Issue, theme: Theme) -> dict[str, Picture]:
+        """The files among the pictures of `issue` and `theme`, by their paths from the issue's articles."""
+        articles = self.issues / issue.id / "articles"
+        pictures = dict(read_pictures(articles, issue.articles))
+        settings = dict(theme.settings)
+        for value in {str(settings[name]) for name in theme.pictures}:
+            if value and not is_url(value):
+                pictures[f"{FROM_ROOT}{value}"] = read_picture(articles, f"{FROM_ROOT}{value}")
+        return pictures
+
+    def _html_size(self, email: Email) -> int:
+        """The octets of the HTML as it goes over the wire to the sample reader."""
+        values = self.values(email.issue_id, parse_mailbox(SAMPLE_READER))
+        return len(quoted_printable.encode(email.html.fill(values)))
+
+    def _too_large(self, email: Email, *, fit: bool) -> list[str]:
+        size = self._html_size(email)
+        if size < LIMIT:
+            return []
+        remedy = (
+            "even with titles alone"
+            if fit
+            else 'write "fit: true" into issue.md to shorten the last articles'
+        )
+        return [f"the HTML is {size / 1000:.0f} kB, and Gmail hides what is behind 102 kB: {remedy}"]
+
     def _outputs(self, issue: Issue, email: Email) -> dict[str, bytes]:
         """The files of a build but its report; the same inputs give the same bytes."""
         reader = parse_mailbox(SAMPLE_READER)
@@ -325,10 +381,8 @@ class Publication:
             "web.html": web.encode(),
         }
 
-    def _read_sources(self, sources: Sequence[str], paste: str) -> tuple[list[Article], list[str]]:
-        if paste:
-            reading = read_paste(paste)
-            return list(reading.articles), list(reading.notes)
+    def _places(self, sources: Sequence[str]) -> list[tuple[str, str]]:
+        """Where to read, with the secrets filled in, and the kinds: `sources`, or else the publication's own."""
         configs = [SourceConfig(source) for source in sources] or list(self.config.sources)
         if not configs:
             raise ConfigError(
@@ -336,26 +390,15 @@ class Publication:
                 where=str(self.root / CONFIG_NAME),
                 hint='add [[source]] with path = "posts" or url = "https://...", or name one: newsletter draft SOURCE',
             )
-        fetcher = Fetcher(self.root / ".cache" / "fetch", allow_hosts=self.config.allow_hosts)
-        articles: list[Article] = []
-        notes: list[str] = []
+        places = []
         for config in configs:
-            location = (
-                self.secrets.fill(config.location, where=config.where)
-                if "${" in config.location
-                else config.location
-            )
-            here = (
-                Path.cwd()
-                if sources and not is_url(location) and (Path.cwd() / location).exists()
-                else self.root
-            )
-            reading = read_source(
-                location, kind=config.kind, root=here, base_url=self.config.base_url, fetcher=fetcher
-            )
-            articles += reading.articles
-            notes += reading.notes
-        return articles, notes
+            location = config.location
+            if "${" in location:
+                location = self.secrets.fill(location, where=config.where)
+            near = Path.cwd() / Path(location).expanduser()
+            is_named = bool(sources) and not is_url(location) and near.exists()
+            places.append((str(near) if is_named else location, config.kind))
+        return places
 
     def _names(self) -> list[str]:
         return [entry.name for entry in self.issues.iterdir()] if self.issues.is_dir() else []
@@ -374,35 +417,30 @@ class Publication:
             ) from error
 
 
-def _replace_build(folder: Path, files: Mapping[str, bytes], report: Mapping[str, object]) -> None:
-    """`folder` with `files` and their report instead of what it held, if that differs; whole or not at all."""
-    if (
-        all(
-            (folder / name).is_file() and (folder / name).read_bytes() == content
-            for name, content in files.items()
-        )
-        and (folder / "report.json").is_file()
-    ):
-        return
-    try:
-        new = Path(tempfile.mkdtemp(prefix=".build-", dir=folder.parent))
-        old = new.with_name(new.name.replace(".build-", ".old-"))
-        try:
-            for name, content in files.items():
-                (new / name).write_bytes(content)
-            (new / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
-            new.chmod(0o755)
-            if folder.exists():
-                os.rename(folder, old)
-            os.rename(new, folder)
-            shutil.rmtree(old, ignore_errors=True)
-        except BaseException:
-            if not folder.exists() and old.exists():
-                os.rename(old, folder)
-            shutil.rmtree(new, ignore_errors=True)
-            raise
-    except OSError as error:
-        raise IssueError(f"cannot be written: {error.strerror}", where=str(folder)) from error
+@lru_cache(maxsize=4)  # the same email goes to one reader after another
+def _letter(
+    email: Email, sender: Mailbox, reply_to: Mailbox | None, list_id: str, note: str
+) -> message.FormLetter:
+    """`email` ready for any reader, `note` before its subject in brackets."""
+    return message.prepare(
+        sender=sender,
+        subject=Template((f"[{note}] ", *email.subject.parts)) if note else email.subject,
+        text=email.text,
+        html=email.html,
+        pictures=[(p.cid, p.content_type, Path(p.path).name, p.content) for p in email.pictures],
+        boundary=email.digest[:24],
+        reply_to=reply_to,
+        list_id=list_id,
+    )
+
+
+def _shortened(issue: Issue, wanted: Shows, shows: Shows) -> list[str]:
+    """What `fit` left of which article."""
+    return [
+        f"{article.title or article.id}: {show} instead of {before}, so that Gmail does not clip the email"
+        for article, before, show in zip(issue.articles, wanted, shows, strict=True)
+        if show is not before
+    ]
 
 
 def _count(number: int, noun: str) -> str:

@@ -67,7 +67,7 @@ MEASURE = r"""
   const back = e => { const layers = []; for (let n = e; n; n = n.parentElement) { const c = rgb(getComputedStyle(n).backgroundColor); if (c[3] > 0) { layers.push(c); if (c[3] === 1) break; } }
     let base = rgb(getComputedStyle(document.documentElement).colorScheme.includes('dark') && matchMedia('(prefers-color-scheme: dark)').matches ? 'rgb(18,18,18)' : 'rgb(255,255,255)');
     for (const layer of layers.reverse()) base = over(layer, base); return base; };
-  const texts = [];
+  const texts = [], boxes = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const node = walk.currentNode, e = node.parentElement, style = getComputedStyle(e);
@@ -79,8 +79,18 @@ MEASURE = r"""
     const ground = back(e), ink = over(rgb(style.color), ground), size = parseFloat(style.fontSize);
     const inverted = [ink, ground].map(c => c.slice(0, 3).map(v => 255 - v));
     texts.push({text: node.data.trim().slice(0, 60), ratio: ratio(ink, ground), inverted: ratio(inverted[0], inverted[1]), size, bold: parseInt(style.fontWeight) >= 600, left: box.left, right: box.right});
+    for (const line of range.getClientRects()) if (line.width > 1 && line.height > 1) boxes.push({node, text: node.data.trim().slice(0, 40), l: line.left, r: line.right, t: line.top + line.height * 0.3, b: line.bottom - line.height * 0.3});
   }
-  const links = [...document.querySelectorAll('a[href]')].filter(a => a.getClientRects().length).map(a => { const b = a.getBoundingClientRect(); const inline = getComputedStyle(a).display === 'inline'; return {text: a.textContent.trim(), width: b.width, height: b.height, inline}; });
-  return {texts, links, scroll: document.documentElement.scrollWidth, width: innerWidth};
+  const links = [...document.querySelectorAll('a[href]')].filter(a => a.getClientRects().length).map(a => { const b = a.getBoundingClientRect(); const inline = getComputedStyle(a).display === 'inline'; const block = a.closest('h1,h2,h3,h4,h5,h6,p,li,td,div'); const words = a.textContent.trim();
+    // Alone: a target by itself, not a word in a sentence or in the post.
+    const alone = !!words && !a.closest('.post') && block.textContent.replaceAll(/\s+/g, ' ').trim().length <= words.length + 2; return {text: words, width: b.width, height: b.height, inline, alone}; });
+  const overlaps = [];
+  boxes.sort((a, b) => a.t - b.t);
+  for (let i = 0; i < boxes.length; i++) for (let j = i + 1; j < boxes.length && boxes[j].t < boxes[i].b; j++) {
+    const [a, b] = [boxes[i], boxes[j]];
+    if (a.node !== b.node && Math.min(a.r, b.r) - Math.max(a.l, b.l) > 2) overlaps.push([a.text, b.text]);
+  }
+  const wide = [...document.body.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).slice(-3).map(e => e.outerHTML.slice(0, 200));
+  return {texts, links, overlaps, wide, scroll: document.documentElement.scrollWidth, width: innerWidth};
 }
 """

@@ -46,7 +46,10 @@ def sample(tmp_path: Path) -> Publication:
 
 @pytest.fixture
 def make_letter(tmp_path: Path) -> Callable[..., Publication]:
-    """A function that makes a publication whose posts are the files given: `make_letter({"a.md": "..."})`."""
+    """A function that makes a publication whose posts are the files given: `make_letter({"a.md": "..."})`.
+
+    It asks the web for nothing, the sizes of pictures included.
+    """
 
     def make(posts: dict[str, str], config: str = "") -> Publication:
         root = tmp_path / "letter"
@@ -54,11 +57,17 @@ def make_letter(tmp_path: Path) -> Callable[..., Publication]:
             (root / "posts" / name).parent.mkdir(parents=True, exist_ok=True)
             (root / "posts" / name).write_text(text, "utf-8")
         (root / "posts").mkdir(parents=True, exist_ok=True)
-        head = 'name = "Letter"\nfrom = "Letter <letter@example.com>"\n'
+        head = 'name = "Letter"\nfrom = "Letter <letter@example.com>"\npicture_sizes = false\n'
         (root / "newsletter.toml").write_text(f'{head}{config}\n[[source]]\npath = "posts"\n', "utf-8")
         return Publication.open(root)
 
     return make
+
+
+def set_key(folder: Path, line: str, *, file: str = "issue.md") -> None:
+    """Put `line` into the front matter of an issue's `issue.md`, or of another of its files."""
+    path = folder / file
+    path.write_text(path.read_text("utf-8").replace("---\n", f"---\n{line}\n", 1), "utf-8")
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -39,7 +39,9 @@ EDGES = {
     "articles.folder": {"disk"},
     "articles.local_pictures": {"disk"},
     "articles.source": {"disk"},
+    "issues.built": {"disk"},
     "issues.folder": {"disk"},
+    "issues.media": {"disk"},
     "render.theme": {"disk"},
     "render.mjml_schema": {"disk"},  # a file of the package
     "render.images": {"disk"},

@@ -45,6 +45,23 @@ def test_from_nothing_to_a_test_message(tmp_path: Path) -> None:
     assert again.stderr.startswith("nothing new: 4 posts read")
 
 
+def test_the_themes_are_listed_and_their_settings_with_the_publications_values(tmp_path: Path) -> None:
+    listed = run("themes", cwd=tmp_path)
+    assert listed.returncode == 0
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["bulletin", "digest", "essay"]
+    assert run("init", "x", "--theme", "essay", cwd=tmp_path).returncode == 0
+    config = tmp_path / "x" / "newsletter.toml"
+    assert 'theme = "essay"' in config.read_text()
+    config.write_text(config.read_text() + '\n[themes.essay]\naccent = "#123456"\n')
+    settings = run("themes", "essay", cwd=tmp_path / "x").stdout
+    assert "accent         '#123456' (default " in settings
+    wrong = run("themes", "esay", cwd=tmp_path)
+    assert (wrong.returncode, wrong.stderr.splitlines()[0]) == (
+        2,
+        "there is no theme 'esay', did you mean 'essay'?",
+    )
+
+
 def test_the_demo_shows_where_to_look(tmp_path: Path) -> None:
     result = run("demo", str(tmp_path / "demo"), cwd=tmp_path, SMTP_URL="smtp://192.0.2.1:25")
     assert result.returncode == 0, result.stderr

@@ -96,6 +96,7 @@ width = 640
 
 WRONG: dict[type, list[str]] = {
     str: ["1", "true", "1.5", "2026-11-23", "[]", "{}"],
+    bool: ['"x"', "1", "[]", "{}"],
     list: ['"x"', "1", "{}"],
     dict: ['"x"', "[]", "true"],
 }
@@ -504,3 +505,20 @@ def test_a_secret_in_a_url_is_percent_encoded_and_a_whole_one_is_not(
 ) -> None:
     (tmp_path / ".env").write_text("U=me\nP='a@b/?c:d#'\nWHOLE=https://example.com/feed?key=1\n")
     assert read_secrets(tmp_path).fill(text, where="newsletter.toml:1") == filled
+
+
+def test_a_table_for_a_theme_that_there_is_not_is_reported_with_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / CONFIG_NAME).write_text(f"{HEAD}\n[themes.digest]\nwidth = 600\n[themes.letr]\nwidth = 600\n")
+    config = read_config(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        config.check_themes({"digest", "letter"})
+    line = (tmp_path / CONFIG_NAME).read_text().split("\n").index("[themes.letr]") + 1
+    assert caught.value.where == f"{tmp_path / CONFIG_NAME}:{line}"
+    assert "[themes.letr], did you mean 'letter'?" in caught.value.message
+    assert caught.value.hint == "themes: digest, letter"
+
+
+def test_tables_for_themes_that_there_are_and_none_at_all_are_right(tmp_path: Path) -> None:
+    for tables in ("", "[themes.digest]\nwidth = 600\n"):
+        (tmp_path / CONFIG_NAME).write_text(f"{HEAD}\n{tables}")
+        read_config(tmp_path).check_themes(["digest"])

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from newsletter.articles.article import Article, Reading, text_of
 from newsletter.articles.attributes import Attributes, read_attributes
+from newsletter.articles.fetch import Fetcher
 from newsletter.articles.folder import read_file, read_folder
 from newsletter.articles.frontmatter import split_front_matter
 from newsletter.articles.markdown import render_markdown
 from newsletter.articles.sanitize import sanitize
 from newsletter.articles.shortcodes import expand_shortcodes
+from newsletter.articles.source import local_folder, read_source
 from newsletter.errors import SourceError
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -43,7 +45,7 @@ def read(root: Path, base_url: str = "") -> Reading:
 
 def post(root: Path, text: str, *, name: str = "posts/a.md", base_url: str = "") -> Article:
     put(root, name, text)
-    return read_file(root / name, root=root, base_url=base_url)
+    return read_file(root / name, root=root, base_url=base_url).articles[0]
 
 
 def attributes(head: str) -> Attributes:
@@ -582,3 +584,75 @@ def test_no_word_of_a_post_is_lost(text: str) -> None:
 def test_any_text_is_a_post(text: str) -> None:
     html = sanitize(render_markdown(expand_shortcodes(text)[0]))
     assert sanitize(html) == html
+
+
+# ---- sources outside of the publication
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder of posts with a picture, beside a publication that has a picture of the same name."""
+    for folder in (tmp_path / "site", tmp_path / "elsewhere"):
+        folder.mkdir()
+        (folder / "a.png").write_bytes(b"\x89PNG")
+    (tmp_path / "above.png").write_bytes(b"\x89PNG")
+    (tmp_path / "elsewhere" / "post.md").write_text(
+        "# T\n\nWords ![A](a.png)\n\n![B](../above.png) ![C](no.png)\n"
+    )
+    return tmp_path / "elsewhere"
+
+
+def test_pictures_of_a_post_elsewhere_have_paths_that_name_no_file_of_the_publication(
+    elsewhere: Path,
+) -> None:
+    root = elsewhere.parent / "site"
+    for reading in (read_file(elsewhere / "post.md", root=root), read_folder(elsewhere, root=root)):
+        (article,) = reading.articles
+        assert article.image is not None
+        assert article.image.url == (elsewhere / "a.png").as_posix()
+        assert [note.partition(": ")[2] for note in reading.notes] == [
+            "no picture ../above.png",
+            "no picture no.png",
+        ]
+        assert "above" not in article.html
+
+
+def test_posts_elsewhere_with_the_same_name_are_two(elsewhere: Path) -> None:
+    other = elsewhere / "other"
+    other.mkdir()
+    (other / "post.md").write_text("# Another\n\nOther words.\n")
+    root = elsewhere.parent / "site"
+    ids = {read_file(folder / "post.md", root=root).articles[0].id for folder in (elsewhere, other)}
+    assert ids == {"path:../elsewhere/post.md", "path:../elsewhere/other/post.md"}
+
+
+def test_pictures_of_a_post_in_the_publication_keep_their_paths_below_it(elsewhere: Path) -> None:
+    root = elsewhere.parent
+    (article,) = read_file(elsewhere / "post.md", root=root).articles
+    assert article.image is not None
+    assert article.image.url == "elsewhere/a.png"
+
+
+@pytest.mark.parametrize(("location", "folder"), [("posts", "posts"), ("posts/a.md", "posts"), ("a.md", "")])
+def test_a_local_source_is_in_a_folder(tmp_path: Path, location: str, folder: str) -> None:
+    (tmp_path / "posts").mkdir()
+    assert local_folder(location, root=tmp_path) == tmp_path / folder
+    assert local_folder(str(tmp_path / location), root=Path("/")) == tmp_path / folder
+
+
+def test_a_source_on_the_network_is_in_no_folder(tmp_path: Path) -> None:
+    assert local_folder("https://example.com/posts", root=tmp_path) is None
+
+
+def test_a_single_post_says_what_was_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# T\n\n![A](no.png) words\n")
+    fetcher = Fetcher(tmp_path / "cache")
+    reading = read_source("a.md", kind="", root=tmp_path, base_url="", fetcher=fetcher)
+    assert reading.notes == ("a.md: no picture no.png",)
+
+
+def test_a_link_of_the_posts_own_picture_stays_if_it_leads_elsewhere(tmp_path: Path) -> None:
+    head = "---\ntitle: T\nimage: https://pictures.example/i.jpg\n---\n"
+    body = "[![A bench](https://pictures.example/i.jpg)](https://fair.example/)\n\nWords.\n"
+    article = post(tmp_path, head + body, base_url="https://blog.example")
+    assert article.html == '<p><a href="https://fair.example/">A bench</a></p><p>Words.</p>'

@@ -40,7 +40,7 @@ def an_issue(issue_id: str = "2026-11-23-tides", articles: tuple[Article, ...] =
 
 
 def test_an_issue_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    folder = write_issue(tmp_path / "issues", an_issue(), media=tmp_path)
+    folder = write_issue(tmp_path / "issues", an_issue(), root=tmp_path).folder
     read = read_issue(folder)
     assert (read.subject, read.preheader, read.date, read.title) == (
         "Tides: a subject",
@@ -93,7 +93,7 @@ def test_any_title_summary_and_tags_are_read_back(
         tags=tuple(writable(t) for t in tags),
         html=html,
     )
-    folder = write_issue(root, an_issue(articles=(article,)), media=root)
+    folder = write_issue(root, an_issue(articles=(article,)), root=root).folder
     (read,) = read_issue(folder).articles
     assert (read.title, read.summary, read.tags) == (article.title, article.summary, article.tags)
     assert read.html.replace("\n", "") == html.replace("\n", "")
@@ -106,7 +106,7 @@ def test_pictures_come_along_and_two_of_one_name_stay_two(tmp_path: Path) -> Non
     article = Article(
         id="1", image=Image("a/x.png"), html='<p><img src="b/x.png" alt=""><img src="a/x.png" alt=""></p>'
     )
-    folder = write_issue(tmp_path / "issues", an_issue(articles=(article,)), media=tmp_path)
+    folder = write_issue(tmp_path / "issues", an_issue(articles=(article,)), root=tmp_path).folder
     (read,) = read_issue(folder).articles
     assert read.image == Image("media/x.png")
     assert "media/x-2.png" in read.html
@@ -115,10 +115,10 @@ def test_pictures_come_along_and_two_of_one_name_stay_two(tmp_path: Path) -> Non
 
 
 def test_an_issue_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
-    folder = write_issue(tmp_path, an_issue(), media=tmp_path)
+    folder = write_issue(tmp_path, an_issue(), root=tmp_path).folder
     before = files_of(tmp_path)
     with pytest.raises(IssueError, match="already"):
-        write_issue(tmp_path, an_issue(articles=()), media=tmp_path)
+        write_issue(tmp_path, an_issue(articles=()), root=tmp_path)
     assert files_of(tmp_path) == before
     assert issue_ids(tmp_path) == [folder.name]
 
@@ -129,7 +129,7 @@ def test_a_write_that_fails_leaves_no_issue(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(IssueError, match="No space left"):
-        write_issue(tmp_path, an_issue(), media=tmp_path)
+        write_issue(tmp_path, an_issue(), root=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -151,10 +151,10 @@ Words, and a list:
 
 
 def test_added_articles_change_nothing_that_a_person_wrote(tmp_path: Path) -> None:
-    folder = write_issue(tmp_path, an_issue(), media=tmp_path)
+    folder = write_issue(tmp_path, an_issue(), root=tmp_path).folder
     (folder / "issue.md").write_text(EDITED)
     before = files_of(folder)
-    add_articles(folder, [Article(id="3", title="New", html="<p>New.</p>")], media=tmp_path)
+    add_articles(folder, [Article(id="3", title="New", html="<p>New.</p>")], root=tmp_path)
     after = files_of(folder)
     assert after["issue.md"].decode() == EDITED.replace("  - 02-article\n", "  - 02-article\n  - 03-new\n")
     assert {name: after[name] for name in before if name != "issue.md"} == {
@@ -164,9 +164,9 @@ def test_added_articles_change_nothing_that_a_person_wrote(tmp_path: Path) -> No
 
 
 def test_added_articles_keep_the_line_ends_of_windows(tmp_path: Path) -> None:
-    folder = write_issue(tmp_path, an_issue(), media=tmp_path)
+    folder = write_issue(tmp_path, an_issue(), root=tmp_path).folder
     (folder / "issue.md").write_bytes(EDITED.replace("\n", "\r\n").encode())
-    add_articles(folder, [Article(id="3", title="New")], media=tmp_path)
+    add_articles(folder, [Article(id="3", title="New")], root=tmp_path)
     assert (folder / "issue.md").read_bytes() == EDITED.replace(
         "  - 02-article\n", "  - 02-article\n  - 03-new\n"
     ).replace("\n", "\r\n").encode()
@@ -176,29 +176,29 @@ def test_added_articles_keep_the_line_ends_of_windows(tmp_path: Path) -> None:
     "text", ["---\nsubject: x\narticles: [01-tides-high-low]\n---\n", "---\nsubject: x\n---\n"]
 )
 def test_a_list_that_cannot_be_added_to_is_an_error_and_nothing_is_written(tmp_path: Path, text: str) -> None:
-    folder = write_issue(tmp_path, an_issue(), media=tmp_path)
+    folder = write_issue(tmp_path, an_issue(), root=tmp_path).folder
     (folder / "issue.md").write_text(text)
     before = files_of(folder)
     with pytest.raises(IssueError, match="cannot be added to"):
-        add_articles(folder, [Article(id="3", title="New")], media=tmp_path)
+        add_articles(folder, [Article(id="3", title="New")], root=tmp_path)
     assert files_of(folder) == before
 
 
 def test_an_article_struck_from_the_list_is_still_used(tmp_path: Path) -> None:
-    folder = write_issue(tmp_path, an_issue(), media=tmp_path)
+    folder = write_issue(tmp_path, an_issue(), root=tmp_path).folder
     (folder / "issue.md").write_text("---\nsubject: x\narticles: [02-article]\n---\n")
     assert [article.id for article, _ in read_used(tmp_path)] == [ARTICLES[0].id, "2"]
     assert [article.id for article in read_issue(folder).articles] == ["2"]
 
 
 def test_without_a_list_all_articles_come_by_name(tmp_path: Path) -> None:
-    folder = write_issue(tmp_path, an_issue(), media=tmp_path)
+    folder = write_issue(tmp_path, an_issue(), root=tmp_path).folder
     (folder / "issue.md").write_text("---\nsubject: x\n---\n")
     assert [article.id for article in read_issue(folder).articles] == [ARTICLES[0].id, "2"]
 
 
 def test_words_before_and_after_the_marker_open_and_close(tmp_path: Path) -> None:
-    folder = write_issue(tmp_path, an_issue(), media=tmp_path)
+    folder = write_issue(tmp_path, an_issue(), root=tmp_path).folder
     (folder / "issue.md").write_text(
         "---\nsubject: x\n---\n\nGood *morning*.\n\n<!-- articles -->\n\nBye. <script>alert(1)</script>\n"
     )
@@ -241,7 +241,7 @@ def test_an_article_as_markdown_is_read_too_and_cannot_bring_a_script(tmp_path: 
 def test_a_mistake_in_issue_md_names_place_and_remedy(
     tmp_path: Path, text: str, message: str, hint: str
 ) -> None:
-    folder = write_issue(tmp_path, an_issue(), media=tmp_path)
+    folder = write_issue(tmp_path, an_issue(), root=tmp_path).folder
     (folder / "issue.md").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(IssueError, match=message) as caught:
         read_issue(folder)
@@ -261,7 +261,7 @@ def test_a_mistake_in_issue_md_names_place_and_remedy(
     ],
 )
 def test_a_wrong_type_in_an_article_names_the_file_and_line(tmp_path: Path, field: str, message: str) -> None:
-    folder = write_issue(tmp_path, an_issue(), media=tmp_path)
+    folder = write_issue(tmp_path, an_issue(), root=tmp_path).folder
     (folder / "articles" / "02-article.html").write_text(f"---\nid: '2'\n{field}\n---\n\n<p>x</p>\n")
     with pytest.raises(IssueError, match=message) as caught:
         read_issue(folder)
@@ -274,13 +274,13 @@ def test_a_picture_outside_the_folder_is_not_taken(tmp_path: Path) -> None:
     root.mkdir()
     (root / "link.png").symlink_to(tmp_path / "secret.png")
     article = Article(id="1", html='<p>x<img src="../secret.png" alt=""><img src="link.png" alt=""></p>')
-    folder = write_issue(root / "issues", an_issue(articles=(article,)), media=root)
+    folder = write_issue(root / "issues", an_issue(articles=(article,)), root=root).folder
     assert not (folder / "articles" / "media").exists()
     assert "secret" not in read_issue(folder).articles[0].html
 
 
 def test_a_day_without_a_date_in_the_id_must_be_given(tmp_path: Path) -> None:
-    folder = write_issue(tmp_path, an_issue("autumn"), media=tmp_path)
+    folder = write_issue(tmp_path, an_issue("autumn"), root=tmp_path).folder
     with pytest.raises(IssueError, match="no date"):
         read_issue(folder)
     text = (folder / "issue.md").read_text()

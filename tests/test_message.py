@@ -19,24 +19,38 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import WriterError
-from newsletter.sending.message import compose, deterministic_id
+from newsletter.render.merge import Context, Field, Slot, Template
+from newsletter.sending.message import FormLetter, deterministic_id, prepare
 from newsletter.subscribers.address import Mailbox, parse_address, parse_mailbox
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def composed(**changes: Any) -> bytes:
+READER = parse_mailbox("reader@example.com")
+
+
+def prepared(**changes: Any) -> FormLetter:
+    """A form letter; a text for one of its templates is that text and nothing else."""
     defaults: dict[str, Any] = {
         "sender": parse_mailbox("The editors <news@example.org>"),
-        "recipient": parse_mailbox("reader@example.com"),
         "subject": "Spring",
         "text": "Hello\n",
         "html": "<p>Hello</p>\n",
-        "date": NOON,
-        "message_id": "<1@example.org>",
         "boundary": "b",
     }
-    return compose(**{**defaults, **changes})
+    given = {**defaults, **changes}
+    for name in ("subject", "text", "html"):
+        if isinstance(given[name], str):
+            given[name] = Template((given[name],))
+    return prepare(**given)
+
+
+def composed(**changes: Any) -> bytes:
+    """A message, from the arguments of `prepare` and `FormLetter.compose`."""
+    recipient, values = changes.pop("recipient", READER), changes.pop("values", {})
+    own: dict[str, Any] = {"date": NOON, "message_id": "<1@example.org>"}
+    own |= {name: changes.pop(name) for name in ("date", "message_id", "list_unsubscribe") if name in changes}
+    return prepared(**changes).compose(recipient, values, **own)
 
 
 def header_lines(message: bytes, name: str) -> list[bytes]:
@@ -255,6 +269,16 @@ def test_a_subject_arrives_as_it_was_in_words_that_stand_alone(subject: str) -> 
             octets.decode(charset)
 
 
+@pytest.mark.parametrize("character", ["é", "日", "👧", "?"])
+def test_a_line_with_an_encoded_word_has_at_most_76_characters(character: str) -> None:
+    for length in range(10, 130):
+        for subject in (character * length, "=?" + "x" * length + character, "日" + "x" * length):
+            message = composed(subject=subject)
+            assert old_header(message, "Subject") == subject
+            lines = header_lines(message, "Subject")
+            assert max(map(len, lines)) <= (76 if b"=?" in lines[0] else 78)
+
+
 def test_a_plain_subject_is_not_encoded() -> None:
     assert header_lines(composed(subject="Spring: 50% off?"), "Subject") == [b"Subject: Spring: 50% off?"]
     assert header_lines(composed(subject=""), "Subject") == [b"Subject:"]
@@ -424,6 +448,170 @@ def test_what_is_not_a_list_id_is_refused(list_id: str) -> None:
         composed(list_id=list_id)
 
 
+# --- the form letter ----------------------------------------------------------------------------------------
+
+FIRST_NAME = Field("subscriber.first_name", "there")
+LEAVE = Field("unsubscribe_url", "https://example.org/leave")
+LETTER = {
+    "subject": Template(("News for ", Slot(FIRST_NAME, Context.HEADER))),
+    "text": Template(
+        ("Dear ", Slot(FIRST_NAME, Context.TEXT), ",\n\nhello.\n\n", Slot(LEAVE, Context.TEXT), "\n")
+    ),
+    "html": Template(
+        (
+            "<p>Dear ",
+            Slot(FIRST_NAME, Context.HTML),
+            '</p>\n<a href="',
+            Slot(LEAVE, Context.LINK),
+            '">Leave</a>\n<a href="https://example.org/?n=',
+            Slot(FIRST_NAME, Context.URL),
+            '">',
+            Slot(LEAVE, Context.HTML),
+            "</a>",
+        )
+    ),
+}
+
+VALUES = [
+    {},
+    {"subscriber.first_name": "Zoe", "unsubscribe_url": "https://example.org/u/1234567890abcdef"},
+    {"subscriber.first_name": "Zoë", "unsubscribe_url": "https://example.org/u?t=1&x=%C3%A9"},
+    {
+        "subscriber.first_name": "O'Brien & Söhne",
+        "unsubscribe_url": "mailto:news@example.org?subject=a%20b&x=y",
+    },
+    {"subscriber.first_name": "<b>B</b>", "unsubscribe_url": "javascript:alert(1)"},
+    {"subscriber.first_name": "x\r\nBcc: e@example.org", "unsubscribe_url": "https://example.org/\r\nBcc: e"},
+    {"subscriber.first_name": "\0\x1b\u2028\udce9", "unsubscribe_url": "http://[::1/"},
+    {"subscriber.first_name": "=?utf-8?q?=0A?=", "unsubscribe_url": "https://a..b/x"},
+    {"subscriber.first_name": ".", "unsubscribe_url": "https://example.org:99999/x"},
+    {"subscriber.first_name": "From x", "unsubscribe_url": "https://-/"},
+    {"subscriber.first_name": "{{ unsubscribe_url }}", "unsubscribe_url": "//example.org/x"},
+    {"subscriber.first_name": "日本語" * 100, "unsubscribe_url": "https://example.org/" + "x" * 900},
+    {"subscriber.first_name": " \t", "unsubscribe_url": "tel:+49"},
+    {"subscriber.first_name": "٣²x", "unsubscribe_url": "HTTPS://EXAMPLE.ORG/"},
+]
+
+
+@pytest.mark.parametrize("values", VALUES, ids=lambda values: ascii(values.get("subscriber.first_name"))[:20])
+def test_a_message_says_what_its_templates_say_for_the_recipient(values: dict[str, str]) -> None:
+    message = composed(**LETTER, values=values)
+    assert_fit_for_the_wire(message)
+    assert bodies(message) == (LETTER["text"].fill(values), LETTER["html"].fill(values))
+    assert read(message)["Subject"] == LETTER["subject"].fill(values)
+    names = [name.lower() for name in read(message).keys()]  # noqa: SIM118 - also names that come twice
+    assert names == ["from", "to", "subject", "date", "message-id", "mime-version", "content-type"]
+
+
+_ANY_VALUE = (
+    st.text(max_size=100)
+    | st.sampled_from(sorted({value for values in VALUES for value in values.values()}))
+    | st.from_regex(r"https?://[A-Za-z0-9.-]{1,20}(:[0-9]{1,6})?/[A-Za-z0-9_./~?=%&-]{0,90}", fullmatch=True)
+    | st.text("aZ09é日²_- ", max_size=90)
+)
+_FIELD = st.builds(
+    Field, st.sampled_from(["a", "b"]), st.sampled_from(["", "there", "https://example.org/f"])
+)
+_LITERAL = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=60) | st.sampled_from(
+    ["\n", ".", "\n.", "From ", "\nFrom ", "=", " ", "x" * 75, "é" * 25, "--=_a_b", "\n--=_a_b--\n"]
+)
+
+
+def templates(*contexts: Context) -> st.SearchStrategy[Template]:
+    slot = st.builds(Slot, _FIELD, st.sampled_from(contexts))
+    return st.lists(_LITERAL | slot, max_size=9).map(lambda parts: Template(tuple(parts)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    templates(Context.TEXT),
+    templates(Context.HTML, Context.ATTRIBUTE, Context.LINK, Context.URL),
+    st.lists(st.builds(Slot, _FIELD, st.just(Context.HEADER)) | _LINE, max_size=4),
+    _ANY_VALUE,
+    _ANY_VALUE,
+)
+def test_any_value_in_any_template_arrives(
+    text: Template, html: Template, subject: list[str | Slot], a: str, b: str
+) -> None:
+    values, line = {"a": a, "b": b}, Template(tuple(subject))
+    message = composed(text=text, html=html, subject=line, values=values)
+    assert_fit_for_the_wire(message)
+    assert bodies(message) == (text.fill(values), html.fill(values))
+    assert read(message)["Subject"] == old_header(message, "Subject") == line.fill(values)
+    assert len(list(read(message).keys())) == 7
+
+
+@settings(max_examples=100, deadline=None)
+@given(templates(*Context), _ANY_VALUE)
+def test_it_says_the_same_as_a_message_without_merge_fields(text: Template, value: str) -> None:
+    values = {"a": value, "b": value}
+    plain = composed(text=text.fill(values), html="")
+    assert bodies(composed(text=text, html="", values=values)) == bodies(plain)
+
+
+def test_one_letter_makes_the_messages_of_all_recipients_and_keeps_nothing_of_any() -> None:
+    letter = prepared(**LETTER, list_id="news.example.org", headers={"Precedence": "bulk"})
+
+    def message(recipient: str, values: dict[str, str]) -> bytes:
+        uri = f"https://example.org/u/{recipient}"
+        return letter.compose(
+            parse_mailbox(recipient),
+            values,
+            date=NOON,
+            message_id=f"<{recipient[0]}@example.org>",
+            list_unsubscribe=[uri],
+            headers={"X-Reader": recipient},
+        )
+
+    first = message("a@example.com", VALUES[1])
+    second = message("b@example.com", {})
+    assert message("a@example.com", VALUES[1]) == first
+    assert header_lines(second, "To") == [b"To: b@example.com"]
+    assert header_lines(second, "Message-ID") == [b"Message-ID: <b@example.org>"]
+    assert header_lines(second, "List-Unsubscribe") == [
+        b"List-Unsubscribe: <https://example.org/u/b@example.com>"
+    ]
+    assert header_lines(second, "X-Reader") == [b"X-Reader: b@example.com"]
+    assert bodies(second)[0].startswith("Dear there,")
+    assert b"a@example.com" not in second
+    assert b"Zoe" not in second
+    assert [header_lines(one, "Precedence") for one in (first, second)] == [[b"Precedence: bulk"]] * 2
+
+
+def test_what_has_no_merge_fields_is_one_piece_behind_the_head() -> None:
+    letter = prepared(pictures=[("p", "image/png", "p.png", b"x" * 100)])
+    assert letter.blanks == ()
+    assert len([piece for piece in letter.pieces if piece]) == 1
+    assert letter.subject == "Subject: Spring"
+
+
+def test_a_value_is_encoded_once_for_each_context_in_which_it_stands() -> None:
+    link, name = Slot(LEAVE, Context.LINK), Slot(FIRST_NAME, Context.HTML)
+    letter = prepared(
+        text=Template((Slot(LEAVE, Context.TEXT),)), html=Template((link, "a", link, name, link))
+    )
+    assert [(slot, len(places)) for slot, places in letter.blanks] == [
+        (Slot(LEAVE, Context.TEXT), 1),
+        (link, 3),
+        (name, 1),
+    ]
+
+
+def test_the_same_boundary_serves_any_values() -> None:
+    value = "x\r\n--=_a_b\r\nContent-Type: text/html\r\n\r\n<script>"
+    message = composed(text=Template(("\n", Slot(Field("a"), Context.TEXT), "\n")), values={"a": value})
+    assert len(list(read(message).walk())) == 3
+    assert message.count(b"\r\n--=_a_b") == 3
+
+
+def test_what_is_wrong_in_every_message_is_said_before_the_first() -> None:
+    for change in ({"boundary": ""}, {"list_id": "x"}, {"headers": {"To": "x"}}, {"subject": "x\ny"}):
+        with pytest.raises(WriterError):
+            prepared(**change)
+    with pytest.raises(WriterError, match=r"X-Token: .*998"):
+        prepared(headers={"X-Token": "x" * 1000})
+
+
 # --- other headers ------------------------------------------------------------------------------------------
 
 
@@ -482,5 +670,52 @@ def test_a_message_id_is_the_same_for_the_same_message_and_different_for_any_oth
     assert header_lines(composed(message_id=ids[0]), "Message-ID") == [f"Message-ID: {ids[0]}".encode()]
 
 
+def test_one_instant_in_two_time_zones_is_two_dates() -> None:
+    there = NOON.astimezone(timezone(timedelta(hours=2)))
+    assert there == NOON
+    dates = [header_lines(composed(date=date), "Date") for date in (NOON, there, NOON)]
+    assert dates[0] == dates[2] == [b"Date: Sun, 01 Mar 2026 12:00:00 +0000"]
+    assert dates[1] == [b"Date: Sun, 01 Mar 2026 14:00:00 +0200"]
+
+
+def test_a_date_is_to_the_second_and_has_a_time_zone() -> None:
+    assert composed(date=NOON.replace(microsecond=999_999)) == composed()
+    with pytest.raises(ValueError, match="time zone"):
+        composed(date=NOON.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize(
+    "message_id",
+    [
+        "",
+        "1@example.org",
+        "<1>",
+        "<@example.org>",
+        "<1@>",
+        "<a b@example.org>",
+        "<é@example.org>",
+        "<👧@example.org>",
+        "<1@2@example.org>",
+        "<1@example.org> x",
+    ],
+)
+def test_what_is_not_a_message_id_is_refused(message_id: str) -> None:
+    with pytest.raises(WriterError, match="not a message-id"):
+        composed(message_id=message_id)
+
+
+def test_a_header_of_one_message_is_like_one_of_all_and_not_in_the_message_twice() -> None:
+    letter = prepared(headers={"Feedback-ID": "1:2"})
+
+    def message(name: str, value: str) -> bytes:
+        return letter.compose(READER, {}, date=NOON, message_id="<1@example.org>", headers={name: value})
+
+    assert header_lines(message("X-Note", "Größe"), "X-Note") == [b"X-Note: =?utf-8?b?R3LDtsOfZQ==?="]
+    for name, value in (("feedback-id", "x"), ("To", "x"), ("X-Note", "a\r\nb"), ("X-Note", "x" * 1000)):
+        with pytest.raises(WriterError):
+            message(name, value)
+
+
 def test_the_same_arguments_give_the_same_bytes() -> None:
     assert composed() == composed()
+    assert composed(**LETTER, values=VALUES[3]) == composed(**LETTER, values=VALUES[3])

@@ -74,7 +74,7 @@ STOPS = {
     "raw in social": (column("<mj-social><mj-raw>a</mj-raw></mj-social>"), "cannot stand in <mj-social>"),
     "raw in mjml": ("<mjml lang='en'><mj-raw>a</mj-raw><mj-body /></mjml>", "cannot stand in <mjml>"),
     "HTML between components": (column("<p>a</p>"), "<p> outside a component"),
-    "words between components": (column("a"), "text in <mj-column> would be lost"),
+    "words between components": (column("words"), "text in <mj-column> would be lost"),
     "words after the end": (letter("") + "a", "text outside <mjml> would be lost"),
     "include": (letter('<mj-include path="a.mjml" />'), "<mj-include> is not supported"),
     "html attributes": (letter("", "<mj-html-attributes></mj-html-attributes>"), "is not supported"),
@@ -194,20 +194,11 @@ TELLS = {
     "bare <": (column("<mj-text>1 < 2</mj-text>"), 'a bare "<"'),
     "tag in the title": (letter("", "<mj-title>a <b>b</b></mj-title>"), "a tag in <mj-title>"),
     "font without an address": (letter("", '<mj-font name="a" />'), "needs name and href"),
-    "gap": (letter('<mj-wrapper gap="10px" />'), "gap on <mj-wrapper> has no effect"),
-    "padding of a hero": (letter('<mj-hero padding="0 40px" />'), "padding at the sides of <mj-hero>"),
+    "a slip of the keyboard": (letter("<mj-section><mj-column />a</mj-section>"), "text in <mj-section>"),
+    "spacer between sections": (letter('<mj-spacer height="9px" />'), "<mj-spacer> in <mj-body>"),
     "fluid hero": (letter('<mj-hero mode="fluid-height" />'), "mode='fluid-height'"),
-    "round hero": (letter('<mj-hero border-radius="5px" />'), "border-radius on <mj-hero>"),
     "padding in per cent": (letter('<mj-section padding="0 10%" />'), "a percentage in padding"),
     "part of a pixel": (letter('<mj-section padding-left="12.5px" />'), "a part of a pixel"),
-    "inner border": (
-        letter('<mj-section><mj-column inner-border="2px solid red" /></mj-section>'),
-        "inner-border",
-    ),
-    "border of one side of an image": (
-        column('<mj-image src="a" alt="" border-top="1px solid red" />'),
-        "border-top",
-    ),
     "position of raw": (letter('<mj-raw position="file-start">a</mj-raw>'), "position='file-start'"),
     "network without an icon": (
         column(
@@ -242,7 +233,11 @@ def test_what_mrml_ignores_or_misunderstands_is_told_and_stops_nothing(name: str
 
 
 FINE = {
-    "sides of a hero": letter('<mj-hero padding="40px 0" />'),
+    "sides of a hero": letter('<mj-hero padding="40px 10px" border-radius="5px" />'),
+    "gap": letter('<mj-wrapper gap="10px" />'),
+    "inner border": letter('<mj-section><mj-column inner-border="2px solid red" /></mj-section>'),
+    "border of one side of an image": column('<mj-image src="a" alt="" border-top="1px solid red" />'),
+    "a default of the body": letter("", '<mj-attributes><mj-body width="500px" /></mj-attributes>'),
     "a profile": column(
         '<mj-social><mj-social-element name="facebook-noshare" src="a" alt="" href="b" /></mj-social>'
     ),
@@ -488,6 +483,144 @@ def test_a_style_sheet_comes_out_as_it_went_in() -> None:
 def test_a_style_sheet_to_be_inlined_is_marked_for_that() -> None:
     html = compile_mjml(letter("", '<mj-style inline="inline"> p { color: red } </mj-style>'))
     assert '<style data-inline="inline">p { color: red }</style>' in html
+
+
+# ---------------------------------------------------------------- widths, as npm's mjml reckons them
+
+
+def image_in(around: str, image: str = "<mj-image src='a' />", head: str = "") -> str | None:
+    """The width of the image at the place of `*` in `around`."""
+    html = compile_mjml(letter(around.replace("*", image), head))
+    return (Attributes(html, "img").found or {}).get("width")
+
+
+def attributes_of(head: str) -> str:
+    return f"<mj-attributes>{head}</mj-attributes>"
+
+
+COLUMN = "<mj-section><mj-column>*</mj-column></mj-section>"
+#: around the image, the image, the head, its width
+WIDTHS = {
+    "plain": (COLUMN, "<mj-image src='a' />", "", "550"),
+    "its own": (COLUMN, "<mj-image src='a' width='99.9px' />", "", "99"),
+    "wider than there is room": (COLUMN, "<mj-image src='a' width='999px' />", "", "550"),
+    "two thirds written out": (
+        "<mj-section><mj-column width='66.66666666666666%'>*</mj-column></mj-section>",
+        "<mj-image src='a' />",
+        "",
+        "349",
+    ),
+    "a third": (
+        "<mj-section>" + "<mj-column>*</mj-column>" * 3 + "</mj-section>",
+        "<mj-image src='a' />",
+        "",
+        "150",
+    ),
+    "percentage taken for pixels": (
+        "<mj-section padding='0 15%'><mj-column>*</mj-column></mj-section>",
+        "<mj-image src='a' />",
+        "",
+        "520",
+    ),
+    "inner border": (
+        "<mj-section><mj-column inner-border='10px solid red'>*</mj-column></mj-section>",
+        "<mj-image src='a' padding='0' />",
+        "",
+        "580",
+    ),
+    "hero": ("<mj-hero padding='0 40px'>*</mj-hero>", "<mj-image src='a' />", "", "470"),
+    "default of its kind": (COLUMN, "<mj-image src='a' />", attributes_of("<mj-image padding='0' />"), "600"),
+    "default of all": (COLUMN, "<mj-image src='a' />", attributes_of("<mj-all padding='0 1px' />"), "594"),
+    "last of two classes": (
+        COLUMN,
+        "<mj-image src='a' mj-class='a b' />",
+        attributes_of("<mj-class name='a' width='80px' /><mj-class name='b' width='90px' />"),
+        "90",
+    ),
+    "body by default": (COLUMN, "<mj-image src='a' />", attributes_of("<mj-body width='400px' />"), "350"),
+    "borders": (COLUMN, "<mj-image src='a' border-left='4px solid red' border='1px solid red' />", "", "545"),
+}
+
+
+@pytest.mark.parametrize("name", WIDTHS)
+def test_an_image_is_as_wide_as_npms_mjml_makes_it(name: str) -> None:
+    around, image, head, width = WIDTHS[name]
+    assert image_in(around, image, head) == width
+
+
+def test_a_width_that_makes_no_sense_is_left_to_mrml() -> None:
+    for width in ("auto", "-5px", "0", "px", "9" * 400 + "px", "%"):
+        assert (
+            refusal(
+                letter(
+                    f"<mj-section><mj-column width='{width}'><mj-image src='a' /></mj-column></mj-section>"
+                )
+            )
+            is None
+        )
+
+
+@given(
+    st.text(st.sampled_from("0123456789.%px -e,"), max_size=12),
+    st.text(st.sampled_from("0123456789.%px -"), max_size=12),
+)
+@settings(max_examples=60)
+def test_any_width_and_padding_compile(width: str, padding: str) -> None:
+    inside = f"<mj-column width='{width}' padding='{padding}'><mj-image src='a' padding='{padding}' width='{width}' /></mj-column>"
+    around = f"<mj-section padding='{padding}'>{inside}<mj-group width='{width}'>{inside}{inside}</mj-group></mj-section>"
+    assert refusal(letter(f"<mj-wrapper gap='{padding}'>{around}{around}</mj-wrapper>")) is None
+
+
+def test_no_mark_is_left_and_none_of_the_writers_words_is_taken_for_one() -> None:
+    html = compile_mjml(
+        letter(
+            '<mj-section css-class="MjmlStyle1z"><mj-group><mj-column css-class="x"><mj-text>MjmlStyle2z</mj-text></mj-column>'
+            "<mj-column /><mj-column /></mj-group></mj-section>"
+        )
+    )
+    assert set(re.findall(r"Mjml\w+", html)) == {"MjmlStyle1z", "MjmlStyle2z"}
+    assert html.count("width:33%;") == 3
+    assert 'class="mj-outlook-group-fix mj-column-per-33-333332 x"' in html
+
+
+def test_a_default_alt_of_one_component_is_none_of_another() -> None:
+    head = attributes_of('<mj-image alt="A bench" />')
+    html = compile_mjml(
+        column(
+            '<mj-image src="a" /><mj-social><mj-social-element src="b">c</mj-social-element></mj-social>',
+            head,
+        )
+    )
+    assert html.count('alt="A bench"') == 1
+    assert html.count('alt=""') == 1
+
+
+def test_a_slip_of_the_keyboard_is_left_out_and_two_letters_stop_the_build() -> None:
+    around = "<mj-section><mj-column><mj-text>one</mj-text></mj-column>*</mj-section>"
+    assert compile_mjml(letter(around.replace("*", "§"))) == compile_mjml(letter(around.replace("*", "\n")))
+    assert refusal(letter(around.replace("*", "ab"))) is not None
+
+
+def test_important_declarations_of_a_sheet_to_be_inlined_stay_in_the_head_too() -> None:
+    css = "a { color: red !important; margin: 0 } b { color: blue }"
+    html = compile_mjml(letter("", f'<mj-style inline="inline">{css}</mj-style>'))
+    assert f'<style data-inline="inline">{css}</style><style>a {{ color: red !important }}</style>' in html
+
+
+def test_a_stray_semicolon_behind_a_rule_does_not_cost_the_next_one() -> None:
+    html = compile_mjml(
+        letter("", '<mj-style inline="inline">a { color: red }; /* b */ b { color: blue; }</mj-style>')
+    )
+    assert "a { color: red } /* b */ b { color: blue; }" in html
+
+
+def test_padding_of_one_side_counts_behind_that_of_all_sides() -> None:
+    html = compile_mjml(
+        column(
+            '<mj-navbar hamburger="hamburger" ico-padding="4px" ico-padding-top="1px"><mj-navbar-link>a</mj-navbar-link></mj-navbar>'
+        )
+    )
+    assert "padding:4px;padding-top:1px;" in html
 
 
 # ---------------------------------------------------------------- errors

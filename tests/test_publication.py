@@ -17,7 +17,7 @@ import lxml.html
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from conftest import SHARED_FEEDS, files_of
+from conftest import SHARED_FEEDS, files_of, set_key
 
 from newsletter.articles.article import text_of
 from newsletter.errors import (
@@ -367,6 +367,123 @@ def test_an_empty_issue_and_one_of_25_articles_build(make_letter: MakeLetter) ->
     assert "No posts today." in (letter.build().folder / "email.html").read_text()
 
 
+def long_posts(number: int, words: int = 1200) -> dict[str, str]:
+    """Posts with an address, each of about 7 kB."""
+    head = "---\ntitle: Post {0}\npermalink: https://example.com/{0}\ndate: 2026-11-{0:02d}\n---\n\n"
+    body = "\n\n".join(["The tide comes in and goes out again, twice a day, whatever we do."] * (words // 12))
+    return {f"{n:02d}.md": head.format(n) + body for n in range(1, number + 1)}
+
+
+def test_a_digest_of_ten_is_a_lead_cards_and_a_list(make_letter: MakeLetter) -> None:
+    letter = make_letter(long_posts(10))
+    letter.draft(today=DAY)
+    built = letter.build()
+    assert list(built.report["shows"].values()) == ["excerpt"] * 5 + ["title"] * 5  # type: ignore[attr-defined]
+    html = (built.folder / "email.html").read_text()
+    assert html.count("Read more") == 5
+    assert "Also in this issue" in html
+    assert len(html.encode()) <= 60_000
+    assert not built.notes
+
+
+def test_the_editor_says_how_much_of_the_articles_is_shown(make_letter: MakeLetter) -> None:
+    letter = make_letter(long_posts(4))
+    drafted = letter.draft(today=DAY)
+    set_key(drafted.folder, "show: title")
+    first = sorted(path.name for path in (drafted.folder / "articles").iterdir())[0]
+    set_key(drafted.folder, "show: full", file=f"articles/{first}")
+    built = letter.build()
+    assert list(built.report["shows"].values()) == ["full", "title", "title", "title"]  # type: ignore[attr-defined]
+    text = (built.folder / "email.txt").read_text()
+    assert text.count("The tide comes in") == 100
+    assert text.count("Read it on the web: ") == 1
+    assert text.count("Read more: ") == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "message"), [("show: fulll", "did you mean 'full'"), ("fit: perhaps", "must be true or false")]
+)
+def test_a_wrong_word_on_how_much_is_shown_is_named(make_letter: MakeLetter, line: str, message: str) -> None:
+    letter = make_letter(long_posts(2))
+    set_key(letter.draft(today=DAY).folder, line)
+    with pytest.raises(IssueError, match=message) as caught:
+        letter.build()
+    assert caught.value.where.endswith("issue.md:2")
+
+
+def test_an_issue_that_gmail_would_clip_is_shortened_from_its_end_when_asked(make_letter: MakeLetter) -> None:
+    letter = make_letter(long_posts(16))
+    drafted = letter.draft(today=DAY, most=20)
+    set_key(drafted.folder, "show: full")
+    clipped = letter.build()
+    (note,) = clipped.notes
+    assert "fit: true" in note
+    assert len((clipped.folder / "email.html").read_bytes()) > 102_000
+    set_key(drafted.folder, "fit: true")
+    built = letter.build()
+    html = email.message_from_bytes((built.folder / "email.eml").read_bytes(), policy=email.policy.default)
+    part = html.get_body(("html",))
+    assert part is not None
+    assert 80_000 < len(str(part.get_payload()).encode()) < 100_000
+    shows = list(built.report["shows"].values())  # type: ignore[attr-defined]
+    assert shows == sorted(shows, key=["full", "excerpt", "title"].index)
+    assert shows[0] == "full"
+    assert len(built.notes) == sum(show != "full" for show in shows)
+    assert all("so that Gmail does not clip" in note for note in built.notes)
+
+
+def test_a_post_without_an_address_is_shown_in_full_because_it_is_nowhere_else(
+    make_letter: MakeLetter,
+) -> None:
+    posts = {name: text.replace("permalink", "nothing") for name, text in long_posts(3).items()}
+    letter = make_letter(posts)
+    set_key(letter.draft(today=DAY).folder, "show: title")
+    built = letter.build()
+    assert set(built.report["shows"].values()) == {"full"}  # type: ignore[attr-defined]
+
+
+def test_a_variant_is_built_for_an_audience(sample: Publication) -> None:
+    drafted = sample.draft(today=DAY)
+    template = sample.root / "templates" / "digest" / "issue.mjml"
+    template.write_text(
+        template.read_text().replace(
+            '{% include "footer.mjml" %}',
+            '{% if audience("tag:pro") %}<p>Thank you for your support.</p>{% endif %}{% include "footer.mjml" %}',
+        )
+    )
+    plain = sample.build()
+    pro = sample.build(audience=["tag:pro"])
+    assert plain.email.segments == pro.email.segments == ("tag:pro",)
+    assert plain.email.digest != pro.email.digest
+    assert "Thank you for your support." in (drafted.folder / "build" / "email.html").read_text()
+    assert "Thank you" not in plain.email.web
+    assert "Thank you" not in plain.email.html.fill({})
+
+
+def test_the_web_page_says_what_it_is_and_where_the_original_stands(make_letter: MakeLetter) -> None:
+    letter = make_letter(long_posts(2), 'base_url = "https://example.com/news"')
+    drafted = letter.draft(today=DAY)
+    page = lxml.html.document_fromstring((letter.build().folder / "web.html").read_text())
+    address = f"https://example.com/news/issues/{drafted.issue_id}/"
+    found = {meta.get("property"): meta.get("content") for meta in page.iter("meta") if meta.get("property")}
+    assert found["og:title"] == letter.read_issue().title
+    assert found["og:url"] == address
+    assert found["og:site_name"] == "Letter"
+    assert [link.get("href") for link in page.iter("link") if link.get("rel") == "canonical"] == [address]
+    email_page = (drafted.folder / "build" / "email.html").read_text()
+    assert "og:title" not in email_page
+    assert "canonical" not in email_page
+
+
+def test_the_web_page_of_one_post_names_the_post_as_the_original(make_letter: MakeLetter) -> None:
+    letter = make_letter(long_posts(1))
+    letter.draft(today=DAY)
+    page = lxml.html.document_fromstring((letter.build().folder / "web.html").read_text())
+    assert [link.get("href") for link in page.iter("link") if link.get("rel") == "canonical"] == [
+        "https://example.com/1"
+    ]
+
+
 @pytest.mark.skipif(not SHARED_FEEDS.is_dir(), reason=f"the real feeds are not here: {SHARED_FEEDS}")
 @pytest.mark.parametrize(
     "name", sorted(path.name for path in SHARED_FEEDS.iterdir()) if SHARED_FEEDS.is_dir() else ["absent"]
@@ -374,6 +491,7 @@ def test_an_empty_issue_and_one_of_25_articles_build(make_letter: MakeLetter) ->
 def test_a_real_feed_drafts_and_builds_without_loss_of_text(make_letter: MakeLetter, name: str) -> None:
     letter = make_letter({})
     drafted = letter.draft([str(SHARED_FEEDS / name)], most=1000, today=DAY)
+    set_key(drafted.folder, "show: full")
     issue = letter.read_issue()
     built = letter.build()
     html = (built.folder / "email.html").read_text()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from newsletter.articles.article import Article, Image
+from newsletter.articles.article import Article
 from newsletter.errors import ThemeError
 from newsletter.render.view import (
     ArticleView,
@@ -19,7 +19,6 @@ from newsletter.render.view import (
     PublicationView,
     direction,
     long_date,
-    resolve,
     under,
 )
 
@@ -116,25 +115,6 @@ BODY = '<h2 lang="de">A</h2><p>x</p><h3>B</h3><h6>C</h6><header>no</header><hr><
 )
 def test_headings_begin_at_the_level_asked_for(level: int, expected: str) -> None:
     assert under(BODY, level) == expected
-
-
-@pytest.mark.parametrize(
-    ("image", "expected"),
-    [
-        (None, None),
-        (Image(""), None),
-        (Image("https://example.com/a.png", "A", 3, 4), Image("https://example.com/a.png", "A", 3, 4)),
-        (Image("media/a.png", "A", 3, 4), Image("cid:123", "A", 3, 4)),
-        (Image("media/lost.png"), None),
-        (Image("file:///etc/passwd"), None),
-        (Image("javascript:alert(1)"), None),
-        (Image("data:image/png;base64,x"), None),
-    ],
-)
-def test_a_picture_has_the_address_that_the_email_uses_or_is_none(
-    image: Image | None, expected: Image | None
-) -> None:
-    assert resolve(image, {"media/a.png": "cid:123"}) == expected
 
 
 # Bodies.

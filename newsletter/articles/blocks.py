@@ -79,11 +79,12 @@ _ACCEPTED = {
 BARE = frozenset({"li", "dt", "dd", "td", "th", "caption", "figure", "figcaption"})
 _MAX_DEPTH = 24
 #: Parsers take time by the square of the length of a text that is full of character references.
-_MAX_LINE = 100_000
+_MAX_LINE = 50_000
 _BLANK_LINE = re.compile(r"\n[ \t]*\n\s*")
 _LINE_FEED = re.compile(r"\n")
 _LONGEST_WRAPPED = 100
-_PART = re.compile(r"[^\0]{1,50000}(?:[ \n]|\Z)|[^\0]{50000}")
+_MOST_LINES = 20_000
+_PART = re.compile(r"[^\0]{1,25000}(?:[ \n]|\Z)|[^\0]{25000}")
 
 
 class _Place(NamedTuple):
@@ -238,6 +239,8 @@ class _Writer:
 
     def flush(self) -> None:
         """Write the run gathered so far as one line or more."""
+        if not self._run:
+            return
         run, self._run, self._length = self._run, [], 0
         line = self._place.line
         if not is_seen(run):
@@ -264,13 +267,13 @@ class _Writer:
 def _line_ends(source: Element) -> tuple[re.Pattern[str] | None, int]:
     """What ends a line in plain text that a feed gives as if it were HTML, and the line breaks it stands for.
 
-    None in HTML.  Blank lines divide paragraphs; where lines are longer than any program wraps them, every line feed
-    was put on purpose.
+    None in HTML, and in more lines than anybody reads.  Blank lines divide paragraphs; where lines are longer than any
+    program wraps them, every line feed was put on purpose.
     """
+    if any(e is not source and (e.tag in BLOCKS or e.tag == "br") for e in source.iter()):
+        return None, 0
     text = text_in(source)
-    if any(
-        e is not source and (e.tag in BLOCKS or e.tag == "br") for e in source.iter()
-    ) or not _BLANK_LINE.search(text):
+    if not _BLANK_LINE.search(text) or text.count("\n") > 2 * _MOST_LINES:
         return None, 0
     return (_LINE_FEED, 1) if max(map(len, text.split("\n"))) > _LONGEST_WRAPPED else (_BLANK_LINE, 2)
 

@@ -30,7 +30,9 @@ _VIDEO_HOSTS = re.compile(
     r"|rutube\.ru|bilibili\.com|youku\.com|nicovideo\.jp|brightcove\.net|jwplatform\.com|vidyard\.com)\Z"
 )
 _AUDIO_FILE = re.compile(r"\.(?:mp3|m4a|ogg|oga|opus|wav|flac|aac)\Z", re.I)
+_VIDEO_FILE = re.compile(r"\.(?:mp4|m4v|webm|ogv|mov|m3u8)\Z", re.I)
 _PICTURE_FILE = re.compile(r"\.(?:svg|png|jpe?g|gif|webp|avif)\Z", re.I)
+_ANYTHING = "View the embedded content"
 _UNWANTED = re.compile(
     r"(?:.*\.)?(?:doubleclick\.net|googlesyndication\.com|googletagmanager\.com|amazon-adsystem\.com|adnxs\.com"
     r"|google\.com/recaptcha|facebook\.com/(?:plugins/(?:like|share|follow|page)|tr)|platform\.twitter\.com/widgets"
@@ -112,6 +114,15 @@ def replace_embeds(root: Element, base: str) -> None:
             drop(embed)
 
 
+def player_words(address: str, said: str) -> str:
+    """What a link to `address` says without its still picture, which says `said`; empty if nothing plays there."""
+    label = _known(address)[2] or _label("", address)
+    plays = not label.startswith(_ANYTHING) or said in (
+        _label(tag, address) for tag in ("", "audio", "video")
+    )
+    return (said or label) if plays else ""
+
+
 def _address(embed: Element, base: str) -> str:
     """The address of what is embedded; empty if there is none that can be used."""
     if embed.tag in ("amp-youtube", "lite-youtube"):
@@ -178,9 +189,9 @@ def _known(address: str) -> tuple[str, str, str]:
 
 def _label(tag: str, address: str) -> str:
     """What a link to something that we know no more of is called."""
-    host = host_of(address)
-    if "audio" in tag or _AUDIO_HOSTS.match(host) or _AUDIO_FILE.search(address.partition("?")[0]):
+    host, path = host_of(address), address.partition("?")[0]
+    if "audio" in tag or _AUDIO_HOSTS.match(host) or _AUDIO_FILE.search(path):
         return f"Listen to the audio ({host})"
-    if "video" in tag or _VIDEO_HOSTS.match(host):
+    if "video" in tag or _VIDEO_HOSTS.match(host) or _VIDEO_FILE.search(path):
         return f"Watch the video ({host})"
-    return f"View the embedded content ({host})"
+    return f"{_ANYTHING} ({host})"

@@ -255,7 +255,7 @@ def _article(post: Post, feed: Feed, url: str) -> Article:
     )
     if image is None:
         image = first_image(html) or first_image(teaser_html) or post.image
-        html = sanitize(html, image_url=image.url) if image else html
+        html = sanitize(html, base=chosen.base or base, image_url=image.url) if image else html
     if image and not image.alt:
         image = replace(image, alt=_alt_text(image.url, _html(chosen), chosen.base or base))
     html = without_title(html, title)

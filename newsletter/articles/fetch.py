@@ -11,9 +11,11 @@ redirects, body.  User and password of a URL go to the origin they were written 
 the target of a redirect, not into errors, the cache or a `repr`.  A redirect from https to http is followed,
 without them: feeds on http are accepted, so refusing would only make the editor write the http address down.
 
+The size of a picture takes as few of its first bytes as say it, however large the picture is.
+
 `FetchLater` means that the same request may work later (time-outs, lost connections, bodies that end too
 soon, 429, 5xx), `FetchError` that it will not.  The cache only saves traffic: if it is lost, corrupt or
-cannot be written, the body is fetched again.
+cannot be written, the body is fetched again.  Sizes of pictures are remembered for good.
 
 Source: RFC 9110 (HTTP).
 """
@@ -37,6 +39,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import unquote_to_bytes
 
+from newsletter.articles.picture_size import START, Size, media_type, natural_size
 from newsletter.articles.target import (
     Target,
     default_port,
@@ -68,7 +71,12 @@ USER_AGENT = "newsletter-publisher (feed reader)"
 _ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/xml, text/html, */*;q=0.8"
 )
+#: Formats that every email program shows come first: some servers send what is asked for.
+_ACCEPT_PICTURE = "image/png, image/jpeg, image/gif, image/*;q=0.8, */*;q=0.1"
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.I)
+_SIZE = re.compile(rb"([1-9]\d{0,4}) ([1-9]\d{0,4})\n")
+#: How much of a picture is read before its size is looked for the first time.
+_FIRST_BYTES = 8 * 1024
 _RETRY_AFTER = re.compile(r"\s*(?:(\d{1,7})|(\w{3}, [\w: ]{10,30}))\s*")
 
 
@@ -117,24 +125,49 @@ class Fetcher:
         Raises FetchError, if the address is refused, does not exist or is of no use; FetchLater, if it may
         work later.
         """
+        remembered = self._recall(url)
+        with self._answer(url, Deadline(self._seconds), _ACCEPT, remembered) as (response, target):
+            if response.status == 304 and remembered:
+                return remembered.fetched()
+            fetched = self._receive(response, target, display_url(url))
+            self._remember(url, fetched, response)
+            return fetched
+
+    def fetch_size(self, url: str, deadline: Deadline | None = None) -> Size:
+        """The size of the picture at `url`, from the cache or from as few of its first bytes as say it.
+
+        Raises FetchError, if there is no picture, or none that says its size in the first megabyte; FetchLater, if
+        it may work later.
+        """
+        if size := self._recall_size(url):
+            return size
+        with self._answer(url, deadline or Deadline(self._seconds), _ACCEPT_PICTURE) as (response, _):
+            size = self._receive_size(response, display_url(url))
+            self._remember_size(url, size)
+            return size
+
+    @contextlib.contextmanager
+    def _answer(
+        self, url: str, deadline: Deadline, accept: str, remembered: _Remembered | None = None
+    ) -> Iterator[tuple[http.client.HTTPResponse, Target]]:
+        """The answer behind all redirects, a success or a 304 for what is remembered, and where it came from.
+
+        Its body can be read inside; what fails there is told like what fails here.
+        """
         where = display_url(url)
         target = first = parse_target(url, where=where)
-        remembered = self._recall(url)
-        deadline = Deadline(self._seconds)
         for _ in range(MAX_REDIRECTS + 1):
             with self._told(where, target), contextlib.ExitStack() as sockets:
-                response = self._ask(target, remembered, deadline, where, sockets)
+                response = self._ask(target, remembered, accept, deadline, where, sockets)
                 location = response.getheader("Location", "")
                 if response.status in (301, 302, 303, 307, 308) and location:
                     target = redirected(target, location, where=where)
                     continue
-                if response.status == 304 and remembered and remembered.url == target.url:
-                    return remembered.fetched()
-                if not 200 <= response.status < 300 or response.status == 206:
+                unchanged = response.status == 304 and remembered and remembered.url == target.url
+                if not unchanged and (not 200 <= response.status < 300 or response.status == 206):
                     raise _refusal(response, target, first, where)
-                fetched = self._receive(response, target, where)
-                self._remember(url, fetched, response)
-                return fetched
+                yield response, target
+                return
         raise FetchError(
             f"more than {MAX_REDIRECTS} redirects, the last to {display_url(target.url)}", where=where
         )
@@ -143,6 +176,7 @@ class Fetcher:
         self,
         target: Target,
         remembered: _Remembered | None,
+        accept: str,
         deadline: Deadline,
         where: str,
         sockets: contextlib.ExitStack,
@@ -159,7 +193,7 @@ class Fetcher:
             connection = http.client.HTTPConnection(target.host, target.port)
         # With its socket in place http.client never resolves or connects by itself.
         connection.sock = cast(socket.socket, Wire(stream, deadline))
-        headers = {"User-Agent": self._user_agent, "Accept": _ACCEPT}
+        headers = {"User-Agent": self._user_agent, "Accept": accept}
         headers |= {"Accept-Encoding": "gzip, deflate", "Connection": "close"}
         if target.credentials:
             headers["Authorization"] = f"Basic {_basic(target.credentials)}"
@@ -191,13 +225,8 @@ class Fetcher:
 
     def _receive(self, response: http.client.HTTPResponse, target: Target, where: str) -> Fetched:
         """The whole body, decoded, at most `max_bytes` of it."""
-        encoding = response.getheader("Content-Encoding", "")
-        try:
-            pieces = unpacked(self._pieces(response, where), encoding)
-        except ValueError as error:
-            raise FetchError(f"the body is encoded as {encoding!r}, not asked for", where=where) from error
         body = bytearray()
-        for piece in pieces:
+        for piece in _unpacked(self._pieces(response, where), response, where):
             body += piece
             if len(body) > self._max_bytes:
                 raise self._too_large(where)
@@ -211,6 +240,21 @@ class Fetcher:
             content_type=content_type.partition(";")[0].strip().lower(),
             charset=charset[1].lower() if charset else "",
         )
+
+    def _receive_size(self, response: http.client.HTTPResponse, where: str) -> Size:
+        """The size of the picture whose first bytes arrive; it is looked for whenever there are twice as many."""
+        body, wanted = bytearray(), _FIRST_BYTES
+        for piece in _unpacked(iter(lambda: response.read(_FIRST_BYTES), b""), response, where):
+            body += piece
+            if len(body) >= wanted:
+                wanted = 2 * len(body)
+                hopeless = len(body) >= START or media_type(bytes(body)) in ("", "image/svg+xml")
+                if hopeless or natural_size(bytes(body)):
+                    break
+        if size := natural_size(bytes(body)):
+            return size
+        kinds = {"": "not a picture", "image/svg+xml": "an SVG, which has no size in pixels"}
+        raise FetchError(kinds.get(media_type(bytes(body)), "its size cannot be read"), where=where)
 
     def _pieces(self, response: http.client.HTTPResponse, where: str) -> Iterator[bytes]:
         """The body as it was sent.  Raises EOFError, if it is shorter than announced."""
@@ -258,6 +302,18 @@ class Fetcher:
             raise FetchError(
                 f"the server does not speak HTTP ({type(error).__name__}){via}", where=where
             ) from error
+
+    def _recall_size(self, url: str) -> Size | None:
+        with contextlib.suppress(OSError):
+            if self._cache and (said := _SIZE.fullmatch(_size_file(self._cache, url).read_bytes())):
+                return Size(int(said[1]), int(said[2]))
+        return None
+
+    def _remember_size(self, url: str, size: Size) -> None:
+        with contextlib.suppress(OSError):
+            if self._cache:
+                self._cache.mkdir(parents=True, exist_ok=True)
+                _replace(_size_file(self._cache, url), b"%d %d\n" % (size.width, size.height))
 
     def _recall(self, url: str) -> _Remembered | None:
         """What is remembered of `url`; None, if nothing is, or not as it was written."""
@@ -327,6 +383,19 @@ def _cache_files(cache: Path, url: str) -> tuple[Path, Path]:
     """The two files for `url`: what to ask with, and the body."""
     name = hashlib.sha256(url.strip().encode("utf-8", "surrogatepass")).hexdigest()
     return cache / f"{name}.json", cache / f"{name}.body"
+
+
+def _size_file(cache: Path, url: str) -> Path:
+    return _cache_files(cache, url)[0].with_suffix(".size")
+
+
+def _unpacked(pieces: Iterator[bytes], response: http.client.HTTPResponse, where: str) -> Iterator[bytes]:
+    """`pieces` of the body without the encoding that the answer names."""
+    encoding = response.getheader("Content-Encoding", "")
+    try:
+        return unpacked(pieces, encoding)
+    except ValueError as error:
+        raise FetchError(f"the body is encoded as {encoding!r}, not asked for", where=where) from error
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -13,7 +13,7 @@ where `read_file` raises SourceError.  The order is that of the paths, so that e
 readings.
 
 Nothing outside `root` is read, whatever a symbolic link or a post says; only the folder itself may be
-elsewhere.
+elsewhere, and then nothing outside of it.
 """
 
 from __future__ import annotations
@@ -78,8 +78,10 @@ _UTF_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\x
 def read_folder(folder: Path, *, root: Path, base_url: str = "") -> Reading:
     """The posts of `folder` and the folders in it, and notes on what was left out.
 
-    Pictures are looked for below `root`, and come out as paths below it; `base_url` is the address of the site, if it
-    has one.  Raises SourceError, if there is no such folder.
+    Pictures are looked for below `root`, and come out as paths below it; those of a folder outside of it are looked for
+    in that folder, and come out as absolute paths.  `base_url` is the address of the site, if it has one.
+
+    Raises SourceError, if there is no such folder.
     """
     if not folder.is_dir():
         hint = "the path is relative to the publication's folder; a feed or page needs its whole address"
@@ -109,9 +111,10 @@ def read_folder(folder: Path, *, root: Path, base_url: str = "") -> Reading:
     return Reading(tuple(articles), notes=tuple(notes))
 
 
-def read_file(path: Path, *, root: Path, base_url: str = "") -> Article:
-    """The post in one file, also if it is a draft.  Raises SourceError, if it cannot be read."""
-    return _Reader(path.parent, root, base_url).read(path).article
+def read_file(path: Path, *, root: Path, base_url: str = "") -> Reading:
+    """The post in one file, also if it is a draft, and notes.  Raises SourceError, if it cannot be read."""
+    post = _Reader(path.parent, root, base_url).read(path)
+    return Reading((post.article,), notes=post.notes)
 
 
 def _posts(folder: Path, notes: list[str]) -> Iterator[Path]:
@@ -153,6 +156,7 @@ class _Reader:
 
     def __init__(self, folder: Path, root: Path, base_url: str) -> None:
         self._root = root
+        self._folder = folder
         self._base_url = absolute_url(base_url, schemes=WEB)
         self._allowed = (Path(os.path.realpath(root)), Path(os.path.realpath(folder)))
         self._people: dict[Path, dict[str, str]] = {}
@@ -176,7 +180,7 @@ class _Reader:
         contents, left_out = self._contents(front, suffix, place)
         name = _parsed_name(path)
         title = attributes.title or contents.title or _readable(attributes.slug or name.words)
-        pictures = LocalPictures(path, self._root, has_site=bool(self._base_url))
+        pictures = LocalPictures(path, self._root, self._folder, has_site=bool(self._base_url))
         url = self._url(attributes, contents)
         html, image = self._settled(contents, attributes, pictures, title, url)
         if not (html or image or attributes.title or contents.title):
@@ -250,7 +254,7 @@ class _Reader:
         if image is None and not _POSTER.match(html):  # without its place in the text it would play no film
             image = first_image(html)
         if image:
-            html = sanitize(html, image_url=image.url, local_images=local)
+            html = sanitize(html, base=base, image_url=image.url, local_images=local)
         return html, image
 
     def _people_of(self, folder: Path) -> dict[str, str]:

@@ -4,6 +4,9 @@ A path in a post means what the post's site makes of it: `a.png` stands beside t
 its name, `/img/a.png` in `static/`, `public/` or `assets/` of the site, `![[a.png]]` among the attachments
 of a vault.  All these are tried, from the post's folder up to the root.
 
+The root is the publication's folder, and the paths are below it.  A source outside of the publication is its own root;
+its pictures come out as absolute paths, which cannot be mistaken for files of the publication.
+
 The guarantee: only a picture (by its suffix) whose real path is below the real root is found.  `..`,
 absolute paths, symbolic links that lead out, hidden files and files that are no pictures are not, whatever
 a post says.  A picture that is not found is left to the site's address, where there is one; else it is left
@@ -35,12 +38,18 @@ _ADDRESS = re.compile(r"(?<![\w-])(src|href)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^
 
 
 class LocalPictures:
-    """The pictures of the post at `path`; `found` are their paths below `root`, `notes` names those that are missing."""
+    """The pictures of the post at `path`, which is in `source`, a folder below `root` or elsewhere.
 
-    def __init__(self, path: Path, root: Path, *, has_site: bool) -> None:
+    `found` are their paths below `root`, or absolute ones; `notes` names those that are missing.
+    """
+
+    def __init__(self, path: Path, root: Path, source: Path, *, has_site: bool) -> None:
         self.found: set[str] = set()
         self.notes: list[str] = []
-        self._root = Path(os.path.realpath(root))
+        self._root, own = Path(os.path.realpath(root)), Path(os.path.realpath(source))
+        self._is_elsewhere = not own.is_relative_to(self._root)
+        if self._is_elsewhere:
+            self._root = own
         self._has_site = has_site
         folder = Path(os.path.realpath(path.parent))
         above = [parent for parent in folder.parents if parent.is_relative_to(self._root)]
@@ -95,11 +104,13 @@ class LocalPictures:
             if not real.is_relative_to(self._root) or not real.is_file():
                 return ""
             path = real.relative_to(self._root)
-            path.as_posix().encode()
+            real.as_posix().encode()
         except (OSError, ValueError):  # too long, a NUL, not in UTF-8
             return ""
         is_hidden = any(part.startswith(".") for part in path.parts)
-        return "" if is_hidden or path.suffix.lower() not in _SUFFIXES else path.as_posix()
+        if is_hidden or path.suffix.lower() not in _SUFFIXES:
+            return ""
+        return (real if self._is_elsewhere else path).as_posix()
 
     def _settled_tag(self, tag: re.Match[str]) -> str:
         name = tag[1].lower()

@@ -65,11 +65,15 @@ _FORMATTING = names("b big code em font i nobr s small strike strong tt u")
 _FORMATTING_TAG = re.compile(rf"</?(?:{'|'.join(_FORMATTING)})(?=[\s/>])[^<>]*>", re.I | re.A)
 #: Whose end tags may be left out, so that counting them says nothing about depth.
 _UNCOUNTED = _VOID | names("p li td th tr dt dd option")
+#: Whose content is no markup, nor text to be shown: without the tags it would be.
+_RAW_NAMES = names("noembed noframes script style template textarea title")
 _MANY_TAGS = 1000
 _MANY_REFERENCES = 20_000
-_LONG_TEXT = re.compile(r"([^<>]{20000,}?)&")
-_MAX_DEPTH = 500
+_LONG_TEXT = re.compile(r"([^<>]{5000,}?)(?=[&\xa0])")
+_MAX_DEPTH = 200
 _MAX_REOPENED = 1_000_000
+#: More elements than the longest posts have, and as many as can be worked on in a second.
+_MAX_ELEMENTS = 20_000
 
 #: Everything that means something to us; of any other element only the content is seen.
 _SEEN = names(
@@ -100,6 +104,7 @@ _VOID_TAG = re.compile(rf"<({'|'.join(sorted(_VOID))})((?:\s[^<>]*)?)>")
 _IFRAME_TEXT = re.compile(r"(<iframe[^<>]*>).*?</iframe>", re.S)
 _WRAPPED_TAG = re.compile(r"<[^<>]*[\n\t][^<>]*>")
 
+_NO_CLASSES: frozenset[str] = frozenset()
 #: Elements that show something without having text.
 MEDIA = (
     "img",
@@ -167,8 +172,10 @@ def _tamed(html: str) -> str:
     html = _closed(html)
     html = _XMP.sub(lambda xmp: f"<pre>{escape(xmp[1])}</pre>", html)
     html = _ANY_TAG.sub(_renamed, html)
-    if html.count("&") > _MANY_REFERENCES:  # each costs time by the length of the text before it
-        html = _LONG_TEXT.sub(r"\1<x-x></x-x>&", html)
+    if (
+        html.count("&") + html.count("\xa0") > _MANY_REFERENCES
+    ):  # each costs time by the length of the text before it
+        html = _LONG_TEXT.sub(r"\1<x-x></x-x>", html)
     return _thinned(html) if html.count("<") > _MANY_TAGS else html
 
 
@@ -204,13 +211,22 @@ def _thinned(html: str) -> str:
     """`html` without elements nested deeper than anything readable, and without formatting that would multiply.
 
     Formatting that is not closed is opened again by the standard in every following block: a thousand open `font`
-    in front of a thousand paragraphs make a million elements.  Words stay.
+    in front of a thousand paragraphs make a million elements.  Words stay, and stay apart.  An end tag counts where it
+    makes an element: `</br>`, and `</p>` where none is open.
     """
-    depth = formats = reopened = 0
+    depth = formats = reopened = count = 0
+    in_paragraph = False
 
     def keep(tag: re.Match[str]) -> str:
-        nonlocal depth, formats, reopened
+        nonlocal depth, formats, reopened, count, in_paragraph
         name = (tag[2] or "").lower()
+        begins = not tag[1] or name == "br" or (name == "p" and not in_paragraph)
+        if begins:
+            count += 1
+            if count > _MAX_ELEMENTS and name not in _RAW_NAMES:
+                return _instead_of(name)
+        if name == "p":
+            in_paragraph = not tag[1]
         if name in _FORMATTING:
             formats = max(0, formats + (-1 if tag[1] else 1))
         else:
@@ -219,12 +235,17 @@ def _thinned(html: str) -> str:
             return tag[0]
         if tag[1]:
             depth = max(0, depth - 1)
-            return tag[0] if depth < _MAX_DEPTH else ""
+            return tag[0] if depth < _MAX_DEPTH else _instead_of(name)
         depth += 1
-        return tag[0] if depth <= _MAX_DEPTH else ""
+        return tag[0] if depth <= _MAX_DEPTH else _instead_of(name)
 
     thinned = _TAG.sub(keep, html)
     return _FORMATTING_TAG.sub("", thinned) if reopened > _MAX_REOPENED else thinned
+
+
+def _instead_of(name: str) -> str:
+    """What keeps the words before and behind a tag called `name` apart, when it is taken out."""
+    return " " if name in BLOCKS or name == "br" else ""
 
 
 def text_in(element: Element) -> str:
@@ -254,14 +275,33 @@ def has_content(element: Element) -> bool:
     return next(element.iter("img"), None) is not None or any(map(is_visible, element.itertext()))
 
 
+def with_content(root: Element) -> set[Element]:
+    """The elements below `root`, and itself, for which `has_content` is true, all in one walk."""
+    found: set[Element] = set()
+    for element in root.iter():
+        if element.tag == "img" or (element.text and is_visible(element.text)):
+            _add_upwards(found, element)
+        if element is not root and element.tail and is_visible(element.tail):
+            _add_upwards(found, element.getparent())
+    return found
+
+
+def _add_upwards(found: set[Element], element: Element | None) -> None:
+    while element is not None and element not in found:
+        found.add(element)
+        element = element.getparent()
+
+
 def classes(element: Element) -> frozenset[str]:
     """The classes of an element, in lower case."""
-    return frozenset((element.get("class") or "").lower().split())
+    said = element.get("class")
+    return frozenset(said.lower().split()) if said else _NO_CLASSES
 
 
 def style_of(element: Element, name: str) -> str:
     """The value of a property in the style attribute, in lower case; empty if it is not there."""
-    found = re.search(rf"(?:^|;)\s*{name}\s*:\s*([^;]*)", element.get("style") or "", re.I)
+    style = element.get("style")
+    found = re.search(rf"(?:^|;)\s*{name}\s*:\s*([^;]*)", style, re.I) if style else None
     return found[1].strip().lower() if found else ""
 
 

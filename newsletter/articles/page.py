@@ -141,7 +141,7 @@ def parse_page(body: bytes, *, url: str = "", charset: str = "", where: str = ""
         raise SourceError("no text to read in this page", where=where, hint=hint)
     image = masthead.image or first_image(html)
     if image:
-        html = sanitize(html, image_url=image.url) or html
+        html = sanitize(html, base=base, image_url=image.url) or html
     article = Article(
         id=masthead.url,
         title=masthead.title,

@@ -52,6 +52,7 @@ _TRACKER_PATH = re.compile(
 )
 _SIZE_SUFFIX = re.compile(r"-\d{2,5}x\d{2,5}(?=\.[A-Za-z]{3,4}\Z)")
 _SIZE_FOLDER = re.compile(r"/(?:[swh]\d{2,5}(?:-[a-z0-9]+)*|w\d+-h\d+(?:-[a-z0-9]+)*)/(?=[^/]+\Z)")
+_SIZE_OPTION = re.compile(r"=(?:[swh]\d{1,5})(?:-[A-Za-z0-9]+)*\Z")
 _PICTURE_NAME = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svg|bmp|tiff?|heic)\Z", re.I)
 _WITHIN = re.compile(r"https?://[^\s?&#]+", re.I)
 
@@ -65,7 +66,7 @@ def settle_pictures(root: Element, base: str, local: frozenset[str]) -> None:
         if image is None:
             image = etree.SubElement(picture, "img")
         sources = sorted(
-            picture.iter("source"), key=lambda source: bool(_MODERN.match(source.get("type") or ""))
+            picture.iterchildren("source"), key=lambda source: bool(_MODERN.match(source.get("type") or ""))
         )
         sets = [
             source.get(name) for source in sources for name in ("srcset", *_LATE_SETS) if source.get(name)
@@ -83,7 +84,7 @@ def settle_pictures(root: Element, base: str, local: frozenset[str]) -> None:
 def picture_key(url: str) -> str:
     """What two addresses of one picture in different sizes have in common: for comparing, not for showing.
 
-    Sizes in the query, in WordPress's file names and in Blogger's folders make no difference, nor does a service that
+    Sizes in the query, in WordPress's file names and in Blogger's folders and options make no difference, nor does a service that
     resizes the picture at another address.
     """
     inner = _WITHIN.search(unquote(url), 8)
@@ -96,10 +97,15 @@ def picture_key(url: str) -> str:
     if re.fullmatch(r"i\d\.wp\.com", host):
         host, _, path = path.strip("/").partition("/")
         path = f"/{path}"
-    path = _SIZE_FOLDER.sub("/", _SIZE_SUFFIX.sub("", path))
+    path = _SIZE_OPTION.sub("", _SIZE_FOLDER.sub("/", _SIZE_SUFFIX.sub("", path)))
     return f"{host.removeprefix('www.')}{unquote(path)}" + (
         "" if _PICTURE_NAME.search(path) else f"?{parts.query}"
     )
+
+
+def is_picture_file(url: str) -> bool:
+    """Whether an address leads to a picture rather than to a page, by its name."""
+    return bool(_PICTURE_NAME.search(url.partition("?")[0]))
 
 
 def _mark_captions(root: Element) -> None:
@@ -193,7 +199,7 @@ def _best_url(image: Element, base: str, local: frozenset[str]) -> str:
     for url in (*late, src if not _is_placeholder(src, image) else "", *sets, *chosen, src):
         if url in local and url:
             return url
-        if usable := absolute_url(url, base, WEB):
+        if url and (usable := absolute_url(url, base, WEB)):
             return usable
     return ""
 
@@ -207,6 +213,8 @@ def _is_placeholder(src: str, image: Element) -> bool:
 
 def _from_set(srcset: str) -> str:
     """The address in a srcset that is just wide enough; the widest if none is."""
+    if not srcset:
+        return ""
     candidates = []
     for address, size, unit in _CANDIDATE.findall(srcset):
         width = float(size or 1) * (1 if unit == "w" else _WIDE_ENOUGH / 2)

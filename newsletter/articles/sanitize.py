@@ -25,6 +25,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from urllib.parse import unquote
 
 import nh3
 from lxml import etree
@@ -34,8 +35,8 @@ from newsletter.articles.allowed import ATTRIBUTES, LANGUAGE, TAGS, set_language
 from newsletter.articles.article import Image
 from newsletter.articles.blocks import BARE, CONTAINERS, rebuild
 from newsletter.articles.clutter import remove_clutter
-from newsletter.articles.embeds import replace_embeds
-from newsletter.articles.link import LINKS, absolute_url, is_safe_url
+from newsletter.articles.embeds import player_words, replace_embeds
+from newsletter.articles.link import LINKS, absolute_url, host_of, is_safe_url
 from newsletter.articles.markup import (
     drop,
     elements,
@@ -43,10 +44,12 @@ from newsletter.articles.markup import (
     is_visible,
     parse,
     parts_of,
+    replace_by_text,
     style_of,
     text_in,
+    with_content,
 )
-from newsletter.articles.pictures import picture_key, settle_pictures
+from newsletter.articles.pictures import is_picture_file, picture_key, settle_pictures
 
 __all__ = ["absolute_url", "first_image", "is_safe_url", "sanitize"]
 
@@ -54,6 +57,7 @@ _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _CELLS = ("td", "th")
 #: Pictures smaller than this are icons, not what an article is shown by.
 _ICON_WIDTH, _ICON_HEIGHT = 100, 50
+_MERGE_FIELD = re.compile(r"\{\{\s*([a-z][a-z0-9_.]*)\s*\}\}")
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 
 
@@ -64,28 +68,33 @@ def sanitize(
     title: str = "",
     image_url: str = "",
     local_images: frozenset[str] = frozenset(),
+    merge_links: bool = False,
 ) -> str:
     """The body of a post as HTML that may stand in an email; empty if there is nothing to see.
 
     `base` is the address that relative ones start from; without it they are dropped, and their words stay.  A first
     heading that says the same as `title` and a picture at the top that is `image_url` are left out, because the issue
-    shows both.  `local_images` are addresses of pictures that are kept as they are: paths below the publication.
+    shows both; what the picture leads to stays in words, if it is somewhere else.  `local_images` are addresses of
+    pictures that are kept as they are: paths below the publication.  With `merge_links` a link may lead to a merge
+    field, `{{ unsubscribe_url }}`: for the editor's own words alone.
     """
-    return _sanitized(html, base, title, image_url, local_images)
+    return _sanitized(html, base, title, image_url, local_images, merge_links)
 
 
 @lru_cache(maxsize=128)
-def _sanitized(html: str, base: str, title: str, image_url: str, local_images: frozenset[str]) -> str:
+def _sanitized(
+    html: str, base: str, title: str, image_url: str, local_images: frozenset[str], merge_links: bool
+) -> str:
     root = parse(html)
     remove_clutter(root, base)
     replace_embeds(root, base)
     settle_pictures(root, base, local_images)
-    _settle_links(root, base)
+    _settle_links(root, base, merge_links)
     _settle_styles(root)
     _settle_tables(root)
     root = rebuild(root)
     _drop_title(root, title)
-    if _drop_leading_image(root, image_url):
+    if _drop_leading_image(root, image_url, base):
         root = rebuild(root)  # the picture may have left a line break, or nothing, where it stood
     _drop_empty(root)
     _dissolve_figures(root)
@@ -110,13 +119,18 @@ def first_image(html: str) -> Image | None:
     return None
 
 
-def _settle_links(root: Element, base: str) -> None:
-    """Absolute addresses for links; a link without one is no link."""
+def _settle_links(root: Element, base: str, merge_links: bool) -> None:
+    """Absolute addresses for links, or merge fields; a link without one is no link."""
     for link in elements(root, "a"):
-        url = absolute_url(link.get("href") or "", base)
-        link.attrib.pop("href", None)
-        if url:
+        said = link.attrib.pop("href", "")
+        if url := (merge_links and _merge_field(said)) or absolute_url(said, base):
             link.set("href", url)
+
+
+def _merge_field(address: str) -> str:
+    """The merge field that is all of `address`, which Markdown has percent-encoded; empty if there is none."""
+    found = _MERGE_FIELD.fullmatch(unquote(address).strip()) if address else None
+    return f"{{{{ {found[1]} }}}}" if found else ""
 
 
 def _settle_styles(root: Element) -> None:
@@ -147,9 +161,11 @@ def _wrap(element: Element, name: str) -> None:
 
 def _settle_tables(root: Element) -> None:
     """Tables that only arrange things on a page dissolve: one column, or said to be for presentation."""
-    for table in reversed(list(elements(root, "table"))):
+    tables = list(elements(root, "table"))
+    contentful = with_content(root) if tables else set()
+    for table in reversed(tables):
         groups, rows, cells = parts_of(table)
-        seen = [cell for cell in cells if has_content(cell)]
+        seen = [cell for cell in cells if cell in contentful]
         one_column = len({cell.getparent() for cell in seen}) == len(seen)
         has_head = any(cell.tag == "th" for cell in seen)
         if table.get("role") in ("presentation", "none") or (one_column and not has_head):
@@ -173,26 +189,57 @@ def _letters(text: str) -> str:
     return _NOT_A_LETTER.sub("", text) or text.strip()
 
 
-def _drop_leading_image(root: Element, image_url: str) -> bool:
-    """Take out the picture at the top, with nothing to read before it, if it is the article's own; whether it was."""
+def _drop_leading_image(root: Element, image_url: str, base: str) -> bool:
+    """Take out the picture at the top, with nothing to read before it, if it is the article's own; whether it was.
+
+    What it leads to stays, in words: a film is not to be lost with its still picture.
+    """
     key = picture_key(image_url) if image_url else ""
     dropped = False
-    while (
-        key and (leading := _leading_image(root)) is not None and picture_key(leading.get("src") or "") == key
-    ):
-        drop(leading)
+    for image in _leading_images(root) if key else ():
+        if picture_key(image.get("src") or "") != key:
+            break
         dropped = True
+        if words := _words_of_link(root, image, base):
+            replace_by_text(image, words)
+            break
+        drop(image)
     return dropped
 
 
-def _leading_image(root: Element) -> Element | None:
-    """The first picture, if nothing is to be read before it."""
+def _leading_images(root: Element) -> list[Element]:
+    """The pictures before which there is nothing to read."""
+    images = []
     for event, element in etree.iterwalk(root, events=("start", "end")):
         if event == "start" and element.tag == "img":
-            return element
+            images.append(element)
         if is_visible((element.text if event == "start" else element.tail) or ""):
-            return None
-    return None
+            break
+    return images
+
+
+def _words_of_link(root: Element, image: Element, base: str) -> str:
+    """What the link around `image` says without it; empty if it has other words, or leads to the post itself.
+
+    Without a `base` nobody knows where the post is, and a link is only worth words if something plays there.
+    """
+    link = next(image.iterancestors("a"), None)
+    if link is None:
+        return ""
+    url, source, alt = (link.get("href") or "", image.get("src") or "", image.get("alt") or "")
+    same = [other for other in root.iter("a") if other.get("href") == url]
+    if any(is_visible(text_in(other)) for other in same) or len(list(link.iter("img"))) > 1:
+        return ""
+    if words := player_words(url, alt):
+        return words
+    own_sites = (host_of(base), host_of(source))
+    if not base or any(_is_same_site(host_of(url), site) for site in own_sites) or is_picture_file(url):
+        return ""
+    return alt or host_of(url)
+
+
+def _is_same_site(one: str, other: str) -> bool:
+    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
 
 def _drop_empty(root: Element) -> None:

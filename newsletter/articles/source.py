@@ -60,18 +60,23 @@ def read_source(location: str, *, kind: str, root: Path, base_url: str, fetcher:
     if path.stat().st_size > LARGEST:
         raise SourceError(f"too large: {path.stat().st_size / 1e6:.0f} MB, 10 MB at most", where=location)
     if not kind and path.suffix.lower() in _POST_SUFFIXES:
-        return Reading(
-            (read_file(path, root=path.parent if not path.is_relative_to(root) else root, base_url=base_url),)
-        )
+        return read_file(path, root=root, base_url=base_url)
     try:
         body = path.read_bytes()
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror}", where=location) from error
     if not kind and path.suffix.lower() in (".html", ".htm") and not looks_like_page(body):
-        return Reading(
-            (read_file(path, root=path.parent if not path.is_relative_to(root) else root, base_url=base_url),)
-        )
+        return read_file(path, root=root, base_url=base_url)
     return _parse(body, kind or ("text" if path.suffix.lower() == ".txt" else ""), where=location)
+
+
+def local_folder(location: str, *, root: Path) -> Path | None:
+    """The folder of a source that is on disk, below which its pictures are; None for a URL.
+
+    The pictures of a source outside of `root` come out as absolute paths, and this says which of these may be read.
+    """
+    path = root / Path(location).expanduser()
+    return None if is_url(location) else path if path.is_dir() else path.parent
 
 
 def read_paste(text: str) -> Reading:

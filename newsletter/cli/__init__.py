@@ -21,6 +21,7 @@ from newsletter.errors import NewsletterError
 COMMANDS = {
     "init": ("start", "Make a new publication."),
     "demo": ("start", "See the whole way on sample posts, in a few seconds."),
+    "themes": ("start", "List the themes, or the settings of one."),
     "draft": ("make", "New posts become an issue."),
     "build": ("make", "An issue becomes an email."),
     "send": ("post", "Send a test of an issue."),

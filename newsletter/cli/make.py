@@ -72,8 +72,11 @@ def draft(
 
 @click.command()
 @click.argument("issue", default="", metavar="[ISSUE]")
+@click.option(
+    "--audience", multiple=True, metavar="SEGMENT", help="Build the variant for these (repeatable)."
+)
 @click.pass_obj
-def build(folder: Path, issue: str) -> None:
+def build(folder: Path, issue: str, audience: tuple[str, ...]) -> None:
     """An issue becomes an email.
 
     ISSUE is an id or a path; the newest issue when left out.  Into its folder build/ go email.html, email.txt,
@@ -83,12 +86,18 @@ def build(folder: Path, issue: str) -> None:
     \b
     newsletter build
     newsletter build 2026-11-23-autumn
+    newsletter build --audience tag:pro
     """
-    made = Publication.open(folder).build(issue)
+    made = Publication.open(folder).build(issue, audience=audience)
     sizes = made.report["size_bytes"]
     timings = made.report["timings_ms"]
     assert isinstance(sizes, dict)
     assert isinstance(timings, dict)
+    for note in made.notes:
+        say(f"note: {note}")
+    others = [segment for segment in made.email.segments if segment not in audience]
+    if others:
+        say(f"note: another variant for {', '.join(others)}: newsletter build --audience {others[0]}")
     html, text, message = (size(sizes[name]) for name in ("email.html", "email.txt", "email.eml"))
     say(f"{made.issue_id}: HTML {html}, text {text}, message {message} in {timings['total']:.0f} ms")
     click.echo(made.folder / "email.html")

@@ -9,7 +9,10 @@ from pathlib import Path
 import click
 
 from newsletter.cli.say import say
+from newsletter.config import find_root
+from newsletter.errors import ConfigError
 from newsletter.publication import Publication
+from newsletter.render.theme import PACKAGE_THEMES, read_theme, theme_names
 from newsletter.sample import SAMPLE_DAY, make_publication
 
 
@@ -28,6 +31,35 @@ def init(folder: Path, theme: str) -> None:
     made = make_publication(folder, theme)
     say(f"made {len(made)} files; next: cd {folder} && newsletter draft && newsletter build")
     click.echo(folder)
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[THEME]")
+@click.pass_obj
+def themes(folder: Path, name: str | None) -> None:
+    """List the themes, or the settings of one.
+
+    In a publication its own themes are listed, too, and its own values are shown.  A publication changes a setting in
+    newsletter.toml, under [themes.THEME], and any file of a theme by one of the same name in templates/THEME/.
+
+    \b
+    newsletter themes
+    newsletter themes essay
+    """
+    try:
+        root = find_root(folder)
+    except ConfigError:
+        root = None
+    own = root / "templates" if root else PACKAGE_THEMES
+    if name is None:
+        for theme in (read_theme(known, own) for known in theme_names(own)):
+            click.echo(f"{theme.name:<10} {theme.about.description}")
+        return
+    chosen = Publication.open(root).theme(name) if root else read_theme(name, own)
+    values = dict(chosen.settings)
+    for setting, kind, default, what in chosen.about.settings:
+        changed = "" if values[setting] == default else f" (default {default!r})"
+        click.echo(f"{setting:<14} {values[setting]!r}{changed}\n{'':<14} {kind}: {what}")
 
 
 @click.command()

@@ -16,10 +16,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from html import escape, unescape
+from html import unescape
 from pathlib import Path
 
 from newsletter.articles.article import Article, Image
@@ -28,10 +28,24 @@ from newsletter.articles.markdown import render_markdown
 from newsletter.articles.sanitize import sanitize
 from newsletter.config import nearest
 from newsletter.errors import IssueError
-from newsletter.issues.issue import Issue, dated, is_id, slug
+from newsletter.issues.issue import Issue, Show, dated, is_id, slug
+from newsletter.issues.media import Media
+from newsletter.issues.words import words_html
 
 ISSUE_FILE = "issue.md"
-KEYS = ("subject", "title", "preheader", "date", "theme", "segment", "language", "not_before", "articles")
+KEYS = (
+    "subject",
+    "title",
+    "preheader",
+    "date",
+    "theme",
+    "segment",
+    "language",
+    "not_before",
+    "show",
+    "fit",
+    "articles",
+)
 _SUFFIXES = (".html", ".md")
 _MARKER = re.compile(r"^[ \t]*<!--\s*articles\s*-->[ \t]*$", re.M)
 _SRC = re.compile(r'(<img\b[^>]*?\ssrc=")([^"]*)(")')
@@ -75,6 +89,7 @@ def read_issue(folder: Path) -> Issue:
             hint="add a line to the front matter: date: 2026-11-23",
         )
     opening, _, closing = _around(front.body)
+    articles, shows = _read_articles(folder, front)
     return Issue(
         id=folder.name,
         subject=subject,
@@ -85,9 +100,12 @@ def read_issue(folder: Path) -> Issue:
         segment=front.text("segment"),
         language=front.text("language"),
         not_before=front.when("not_before"),
-        articles=_read_articles(folder, front),
-        opening=sanitize(render_markdown(opening)),
-        closing=sanitize(render_markdown(closing)),
+        show=_show(front),
+        shows=shows,
+        fit=front.flag("fit"),
+        articles=articles,
+        opening=words_html(opening),
+        closing=words_html(closing),
     )
 
 
@@ -106,7 +124,7 @@ def read_used(issues: Path) -> Iterator[tuple[Article, datetime | None]]:
 
 def read_article(path: Path) -> Article:
     """The frozen article at `path`.  Raises IssueError, if it cannot be read or a value has the wrong type."""
-    front = split_front_matter(_read(path), where=str(path), error=IssueError)
+    front = _article_front(path)
     body = render_markdown(front.body) if path.suffix == ".md" else front.body
     folder = path.parent
     local = frozenset(
@@ -127,8 +145,18 @@ def read_article(path: Path) -> Article:
     )
 
 
-def write_issue(issues: Path, issue: Issue, *, media: Path) -> Path:
-    """The new folder of `issue`, whole or not at all; `media` is the folder to which its pictures' paths are relative.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An issue's folder after something was written into it, and what a person should know of the pictures."""
+
+    folder: Path
+    notes: tuple[str, ...] = ()
+
+
+def write_issue(issues: Path, issue: Issue, *, root: Path, elsewhere: Sequence[Path] = ()) -> Written:
+    """The new folder of `issue`, whole or not at all.
+
+    Its pictures' paths start at `root`; those with absolute paths are below one of the folders `elsewhere`.
 
     Raises IssueError, if the folder is there already or cannot be written.
     """
@@ -141,7 +169,7 @@ def write_issue(issues: Path, issue: Issue, *, media: Path) -> Path:
         issues.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{issue.id}-", dir=issues))
         try:
-            names = _write_articles(draft, issue.articles, media)
+            names, notes = _write_articles(draft, issue.articles, root, elsewhere)
             (draft / ISSUE_FILE).write_text(_issue_text(issue, names), "utf-8")
             draft.chmod(0o755)
             os.rename(draft, folder)
@@ -150,10 +178,12 @@ def write_issue(issues: Path, issue: Issue, *, media: Path) -> Path:
             raise
     except OSError as error:
         raise IssueError(f"cannot be written: {error.strerror}", where=str(folder)) from error
-    return folder
+    return Written(folder, notes)
 
 
-def add_articles(folder: Path, articles: Iterable[Article], *, media: Path) -> None:
+def add_articles(
+    folder: Path, articles: Iterable[Article], *, root: Path, elsewhere: Sequence[Path] = ()
+) -> Written:
     """Add `articles` to the issue in `folder`: new files, and their names behind the others in `issue.md`.
 
     Not one other byte of `issue.md` changes.  Raises IssueError, if its `articles` are not a list with one `- name`
@@ -172,11 +202,12 @@ def add_articles(folder: Path, articles: Iterable[Article], *, media: Path) -> N
             where=str(path),
             hint='write it as "articles:" with one "  - name" a line, or draft under another --id',
         )
-    names = _write_articles(folder, articles, media)
+    names, notes = _write_articles(folder, articles, root, elsewhere)
     at = found.start() + last[-1].end()
     end = "\r\n" if last[-1][0].endswith("\r\n") else "\n"
     lines = "".join(f"{last[-1][1]}- {name}{end}" for name in names)
     _replace(path, text[:at] + lines + text[at:])
+    return Written(folder, notes)
 
 
 def _read(path: Path) -> str:
@@ -216,11 +247,29 @@ def _article_files(folder: Path) -> list[Path]:
     )
 
 
-def _read_articles(folder: Path, front: FrontMatter) -> tuple[Article, ...]:
-    """The listed articles, in the order of the list; without a list all of them, in the order of their names."""
+def _article_front(path: Path) -> FrontMatter:
+    return split_front_matter(_read(path), where=str(path), error=IssueError)
+
+
+def _show(front: FrontMatter) -> Show | None:
+    """The field `show`, if it is there."""
+    written = front.text("show")
+    if written and written not in tuple(Show):
+        near = nearest(written, [str(show) for show in Show])
+        meant = f", did you mean {near!r}?" if near else ""
+        raise front.wrong("show", f"show cannot be {written!r}{meant}", f"write one of: {', '.join(Show)}")
+    return Show(written) if written else None
+
+
+def _read_articles(folder: Path, front: FrontMatter) -> tuple[tuple[Article, ...], dict[str, Show]]:
+    """The listed articles, in the order of the list, and how much of them is shown where their files say so.
+
+    Without a list they are all articles, in the order of their names.
+    """
     files = {file.stem: file for file in _article_files(folder)}
     names = front.words("articles") if "articles" in front.fields else tuple(files)
     articles: list[Article] = []
+    shows: dict[str, Show] = {}
     ids: dict[str, str] = {}
     for name in names:
         stem = re.sub(r"\.(?:html|md)\Z", "", name)
@@ -242,7 +291,9 @@ def _read_articles(folder: Path, front: FrontMatter) -> tuple[Article, ...]:
             )
         ids[article.id] = name
         articles.append(article)
-    return tuple(articles)
+        if show := _show(_article_front(files[stem])):
+            shows[article.id] = show
+    return tuple(articles), shows
 
 
 def _is_file_below(folder: Path, src: str) -> bool:
@@ -253,39 +304,20 @@ def _is_file_below(folder: Path, src: str) -> bool:
     return target.is_relative_to(folder.resolve()) and target.is_file()
 
 
-def _write_articles(folder: Path, articles: Iterable[Article], media: Path) -> list[str]:
-    """Freeze `articles` below `folder`; what comes back are their names, for the list."""
+def _write_articles(
+    folder: Path, articles: Iterable[Article], root: Path, elsewhere: Sequence[Path]
+) -> tuple[list[str], tuple[str, ...]]:
+    """Freeze `articles` below `folder`; what comes back are their names, for the list, and notes on their pictures."""
     target = folder / "articles"
     target.mkdir(exist_ok=True)
+    media = Media(target, root=root, elsewhere=elsewhere)
     numbers = [int(m[1]) for file in target.iterdir() if (m := re.match(r"(\d+)-", file.name))]
     names = []
     for number, article in enumerate(articles, start=max(numbers, default=0) + 1):
         name = f"{number:02d}-{slug(article.title) or 'article'}"
-        moved = _with_media(article, media, target)
-        (target / f"{name}.html").write_text(_article_text(moved), "utf-8")
+        (target / f"{name}.html").write_text(_article_text(media.brought(article)), "utf-8")
         names.append(name)
-    return names
-
-
-def _with_media(article: Article, media: Path, target: Path) -> Article:
-    """`article` with its local pictures copied into `target`/media and their paths changed to match."""
-
-    def moved(src: str) -> str:
-        if not _is_file_below(media, src):
-            return src
-        source = (media / src).resolve()
-        stem, number = slug(source.stem) or "picture", 1
-        copy = target / "media" / f"{stem}{source.suffix.lower()}"
-        while copy.exists() and copy.read_bytes() != source.read_bytes():
-            number += 1
-            copy = target / "media" / f"{stem}-{number}{source.suffix.lower()}"
-        copy.parent.mkdir(exist_ok=True)
-        shutil.copyfile(source, copy)
-        return f"media/{copy.name}"
-
-    image = replace(article.image, url=moved(article.image.url)) if article.image else None
-    body = _SRC.sub(lambda m: m[1] + escape(moved(unescape(m[2]))) + m[3], article.html)
-    return replace(article, html=body, image=image)
+    return names, media.notes
 
 
 def _article_text(article: Article) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 
 from newsletter.articles.article import Article
 
@@ -20,13 +21,22 @@ _DATED = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:-|\Z)")
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
+class Show(StrEnum):
+    """How much of an article an issue shows."""
+
+    FULL = "full"  # all of it
+    EXCERPT = "excerpt"  # its beginning, and a link to the rest
+    TITLE = "title"  # title and byline
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One issue, as read from its folder.
 
     `title` is its headline (the subject, if the editor gave no other); `opening` and `closing` are the editor's words
     as safe HTML; `theme`, `segment` and `language` are empty where the publication's own apply; `not_before` is set
-    where a first draft left older posts out.
+    where a first draft left older posts out.  `show` says how much of its articles is shown and `shows` how much of
+    single ones, by their ids; where neither does, the theme decides.  `fit` asks for an email that Gmail does not clip.
     """
 
     id: str
@@ -41,6 +51,9 @@ class Issue:
     segment: str = ""
     language: str = ""
     not_before: datetime | None = None
+    show: Show | None = None
+    shows: Mapping[str, Show] = field(default_factory=dict, hash=False)
+    fit: bool = False
 
 
 def is_id(text: str) -> bool:

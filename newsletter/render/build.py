@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from html import escape, unescape
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
 
 from markupsafe import Markup
 
 from newsletter.articles.article import Article
 from newsletter.errors import ThemeError
-from newsletter.issues.issue import Issue
-from newsletter.render.images import Picture
+from newsletter.issues.issue import Issue, Show
+from newsletter.render.fit import shown
+from newsletter.render.images import FROM_ROOT, Picture, fitted, fitted_image, picture_urls
 from newsletter.render.inline import inline_body, inline_styles, tags_around, take_inline_sheets
 from newsletter.render.merge import LINKS, Context, Fields, Subscriber, Template
 from newsletter.render.mjml import compile_mjml
@@ -40,19 +40,19 @@ from newsletter.render.theme import (
 )
 from newsletter.render.view import (
     ArticleView,
+    Audience,
     Bodies,
     Body,
     IssueView,
     PublicationView,
     direction,
     long_date,
-    resolve,
+    sections,
 )
+from newsletter.render.web_page import for_email, for_web, web_head
 
-_EMAIL_ONLY = re.compile(r"<!--\s*email only\s*-->(.*?)<!--\s*/email only\s*-->", re.S)
-_WEB_ONLY = re.compile(r"<!--\s*web only\s*-->(.*?)<!--\s*/web only\s*-->", re.S)
-_IMG = re.compile(r"<img\b[^>]*>")
-_ATTRIBUTE = r'(\s{}=")([^"]*)(")'
+_PREVIEW = re.compile(r'<div style="display:none;[^"]*">')
+_ARTICLE = re.compile(r'<div\b[^>]*\srole="article"[^>]*>')
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,18 @@ class Masthead:
     postal_address: str = ""
     reply_to: str = ""
 
+    def web_address(self, issue_id: str) -> str:
+        """Where the web page of an issue is; empty for a publication without an address."""
+        return f"{self.url}/issues/{issue_id}/" if self.url else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Email:
     """A built issue without a recipient: the same for everybody but for the slots of its templates.
 
     `web` is the same issue as a page for everybody, with nobody's data.  Embedded pictures stand in `html` and `web` as
-    `cid:` URLs.  `digest` is the fingerprint of all that a recipient can see.
+    `cid:` URLs.  `digest` is the fingerprint of all that a recipient can see.  `segments` are those for which the
+    theme makes a difference (`audience("tag:pro")`): another audience may get another variant.
     """
 
     issue_id: str
@@ -82,6 +87,7 @@ class Email:
     web: str
     pictures: tuple[Picture, ...]
     digest: str
+    segments: tuple[str, ...] = ()
 
 
 def build_email(
@@ -90,17 +96,26 @@ def build_email(
     theme: Theme,
     pictures: Mapping[str, Picture],
     *,
+    media_url: str = "",
+    shows: Sequence[Show] | None = None,
+    audience: frozenset[str] = frozenset(),
     lap: Callable[[str], None] = lambda step: None,
 ) -> Email:
     """The email that `theme` makes of `issue`.
 
-    `pictures` are the issue's own by path; `lap` is called with each step's name when it is done.  Raises ThemeError, if
-    a template, its MJML or its CSS has an error.
+    `pictures` are the files of issue and theme by path: embedded, or below `media_url` on the web; `shows` says how much
+    of each article is shown, where that is not for issue and theme to decide; `audience` are the segments in which
+    everybody is for whom this variant is; `lap` is called with each step's name when it is done.  Raises ThemeError, if a
+    template, its MJML or its CSS has an error.
     """
     language = issue.language or masthead.language
     inputs = list(_inputs(issue, masthead, theme))
     fields, bodies = Fields(inputs), Bodies(inputs)
-    context = _context(issue, masthead, theme, language, fields, bodies, pictures)
+    asked = Audience(audience)
+    shows = shows or shown(issue, dict(theme.settings))
+    context = _context(issue, masthead, theme, language, fields, bodies)
+    context |= {"audience": asked, "theme": _settings(theme, picture_urls(pictures, media_url=media_url))}
+    context |= _articles(issue, theme, language, bodies, pictures, media_url, shows)
 
     where = theme.path(ISSUE_TEMPLATE)
     page = render(theme, ISSUE_TEMPLATE, context)
@@ -109,10 +124,10 @@ def build_email(
     page = _compile(theme, page)
     lap("mjml")
     page, sheets = take_inline_sheets(page)
-    css = f"{sheets}\n{_usable_css(theme)}"
+    css = _usable_css(theme, sheets)
     places = bodies.places(page, where=where)
     around = tags_around(page, frozenset(places))
-    page = inline_styles(page, css)
+    page = _finished(inline_styles(page, css))
     inlined = {place: inline_body(body, around.get(place, ""), css) for place, body in places.items()}
     # The editor's words can hold merge fields, articles cannot: those go in before the split, these behind it.
     words = {place for place, body in places.items() if fields.count(body)}
@@ -122,8 +137,9 @@ def build_email(
     page = bodies.put(page, {place: inlined[place] if place in words else place for place in places})
     fields.check_kept(expected, page, where=where)
     lap("premailer")
-    html = fields.split_html(_for_email(page), where=where).map(lambda part: bodies.put(part, inlined))
-    web = fields.split_html(_for_web(page), where=where).map(lambda part: bodies.put(part, inlined))
+    html = fields.split_html(for_email(page), where=where).map(lambda part: bodies.put(part, inlined))
+    page = for_web(page, _web_head(issue, masthead, fields))
+    web = fields.split_html(page, where=where).map(lambda part: bodies.put(part, inlined))
     lap("split")
     page = (
         render(theme, TEXT_TEMPLATE, context | _text_context(issue, language, fields))
@@ -136,9 +152,9 @@ def build_email(
     subject = fields.split(fields.written(issue.subject), Context.HEADER)
     lap("text")
 
-    used = tuple(sorted(pictures.values(), key=lambda picture: picture.path))
+    used = () if media_url else tuple(sorted(pictures.values(), key=lambda picture: picture.path))
     digest = _digest((subject, html, text), used)
-    return Email(issue.id, language, subject, html, text, web.fill({}), used, digest)
+    return Email(issue.id, language, subject, html, text, web.fill({}), used, digest, asked.asked)
 
 
 def _digest(templates: Iterable[Template], pictures: Iterable[Picture]) -> str:
@@ -173,17 +189,8 @@ def _context(
     language: str,
     fields: Fields,
     bodies: Bodies,
-    pictures: Mapping[str, Picture],
 ) -> dict[str, object]:
-    """The names that a template can use."""
-    settings = dict(theme.settings)
-    cids = {path: f"cid:{picture.cid}" for path, picture in pictures.items()}
-    column = settings.get("column", 552)
-    assert isinstance(column, int)
-
-    def view(article: Article) -> ArticleView:
-        body = _fit_images(article.html, tuple(cids.items()), column)
-        return ArticleView(article, body, bodies, language, resolve(article.image, cids))
+    """The names that a template can use, but for the articles and the theme's settings."""
 
     def words(html: str) -> Body:
         return bodies.placeholder(fields.written_html(html))
@@ -201,15 +208,46 @@ def _context(
             opening=words(issue.opening),
             closing=words(issue.closing),
         ),
-        "articles": tuple(view(article) for article in issue.articles),
         "language": language,
         "direction": direction(language),
-        "theme": settings,
         "words": theme.words_in(language),
         "head_css": Markup(render_css(theme, HEAD_CSS)),  # noqa: S704  the theme's own
         "subscriber": Subscriber(fields),
         **{name: fields.mark(name) for name in LINKS},
     }
+
+
+def _settings(theme: Theme, urls: Mapping[str, str]) -> dict[str, object]:
+    """The theme's settings as a template sees them: a picture by its URL."""
+    settings: dict[str, object] = dict(theme.settings)
+    for name in theme.pictures:
+        settings[name] = urls.get(f"{FROM_ROOT}{settings[name]}", settings[name])
+    return settings
+
+
+def _articles(
+    issue: Issue,
+    theme: Theme,
+    language: str,
+    bodies: Bodies,
+    pictures: Mapping[str, Picture],
+    media_url: str,
+    shows: Sequence[Show],
+) -> dict[str, object]:
+    """The articles as a template sees them, one by one and in sections."""
+    settings = dict(theme.settings)
+    column = int(settings.get("column", 552))
+
+    def view(number: int, article: Article) -> ArticleView:
+        image = fitted_image(article.image, pictures, column, media_url=media_url)
+        if image and not image.alt and article.url:
+            image = replace(image, alt=article.title)  # it is a link, and a link has a name
+        size = int(settings.get("lead_excerpt" if number == 0 else "excerpt", 400))
+        body = fitted(article.html, pictures, column, media_url=media_url)
+        return ArticleView(article, body, bodies, language, image, shows[number], size)
+
+    articles = tuple(view(number, article) for number, article in enumerate(issue.articles))
+    return {"articles": articles, "sections": sections(articles)}
 
 
 def _text_context(issue: Issue, language: str, fields: Fields) -> dict[str, object]:
@@ -235,6 +273,16 @@ def _text_context(issue: Issue, language: str, fields: Fields) -> dict[str, obje
     }
 
 
+def _web_head(issue: Issue, masthead: Masthead, fields: Fields) -> str:
+    return web_head(
+        issue,
+        title=fields.written(escape(issue.title)),
+        description=fields.written(escape(issue.preheader)),
+        site=masthead.name,
+        address=masthead.web_address(issue.id),
+    )
+
+
 def _compile(theme: Theme, page: str) -> str:
     """The HTML of the MJML `page`; an error names the line of the theme's file where the same tag stands."""
     try:
@@ -247,51 +295,30 @@ def _compile(theme: Theme, page: str) -> str:
         raise
 
 
-def _usable_css(theme: Theme) -> str:
-    """inline.css with the theme's settings filled in.  Raises ThemeError, if premailer would fail on it."""
-    css = render_css(theme, INLINE_CSS)
-    for problem in check_inline_css(css, name=theme.path(INLINE_CSS)):
-        if problem.serious:
-            raise ThemeError(
-                problem.message,
-                where=problem.where,
-                hint=problem.hint,
-                excerpt=css.split("\n")[problem.line - 1],
-            )
-    return css
+def _finished(page: str) -> str:
+    """`page` with what MJML leaves to do.
 
-
-def _for_email(page: str) -> str:
-    return _EMAIL_ONLY.sub(r"\1", _WEB_ONLY.sub("", page))
-
-
-def _for_web(page: str) -> str:
-    return _WEB_ONLY.sub(r"\1", _EMAIL_ONLY.sub("", page))
-
-
-@lru_cache(maxsize=256)
-def _fit_images(html: str, pictures: tuple[tuple[str, str], ...], column: int) -> str:
-    """`html` with local pictures as `cid:` URLs and no picture's width attribute over `column` pixels.
-
-    Outlook for Windows reads the attributes only, so a width that is too large would push the whole email apart.
+    The email is in a main landmark, where a screen reader jumps to.  The preview text, which is hidden, has not also the
+    colour of the paper: to spam filters that is a trick.
     """
+    page = _PREVIEW.sub(lambda found: found[0].replace("color:#ffffff;", ""), page, count=1)
+    page, found = _ARTICLE.subn(r'<div role="main">\g<0>', page, count=1)
+    return page.replace("</body>", "</div></body>", 1) if found else page
 
-    cids = dict(pictures)
 
-    def fitted(match: re.Match[str]) -> str:
-        tag = match[0]
-        if (src := re.search(_ATTRIBUTE.format("src"), tag)) and (path := unescape(src[2])) in cids:
-            tag = tag.replace(src[0], f'{src[1]}{cids[path]}"', 1)
-        width = re.search(_ATTRIBUTE.format("width"), tag)
-        if width and width[2].isdigit() and int(width[2]) > column:
-            height = re.search(_ATTRIBUTE.format("height"), tag)
-            tag = tag.replace(width[0], f'{width[1]}{column}"', 1)
-            if height and height[2].isdigit():
-                scaled = max(1, round(int(height[2]) * column / int(width[2])))
-                tag = tag.replace(height[0], f'{height[1]}{scaled}"', 1)
-        return tag
+def _usable_css(theme: Theme, sheets: str) -> str:
+    """`sheets` (from `<mj-style inline="inline">`) and inline.css, its settings filled in.
 
-    return _IMG.sub(fitted, html)
+    Raises ThemeError, if premailer would fail on them.
+    """
+    css = render_css(theme, INLINE_CSS)
+    for text, name in ((sheets, theme.path(ISSUE_TEMPLATE)), (css, theme.path(INLINE_CSS))):
+        for problem in check_inline_css(text, name=name):
+            if problem.serious:
+                where = problem.where if text is css else name
+                excerpt = text.split("\n")[problem.line - 1]
+                raise ThemeError(problem.message, where=where, hint=problem.hint, excerpt=excerpt)
+    return f"{sheets}\n{css}"
 
 
 def _tidy(text: str) -> str:

@@ -29,7 +29,7 @@ from functools import lru_cache
 from itertools import count
 from operator import itemgetter
 from typing import NoReturn
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from newsletter.articles.article import one_line
 from newsletter.articles.sanitize import is_safe_url
@@ -52,6 +52,11 @@ _WRITTEN_LINK = re.compile(
     + "|".join(LINKS)
     + r")\s*\}\})\)"
 )
+
+#: In sanitised HTML: the address of a link, and a link to something that is no address.
+_ADDRESS = re.compile(r"(<a\b[^<>]*?\shref=\")([^\"]*)")
+_NO_LINK = re.compile(r"<a\b[^<>]*?\shref=\"\{\{[^<>]*>(.*?)</a>", re.S)
+_ENCODED_FIELD = re.compile(r"%7B%7B(?:(?!%7[BD]).)*%7D%7D", re.I)
 
 _PLAINLY = "print it plainly: no filter but fallback(), and no variable that is changed or left unused"
 
@@ -115,6 +120,16 @@ def escape(slot: Slot, values: Mapping[str, str]) -> str:
             return next((html.escape(url) for url in (value, slot.field.fallback) if is_safe_url(url)), "")
         case Context.HTML | Context.ATTRIBUTE:
             return html.escape(value)
+
+
+def _decoded_fields(address: str) -> str:
+    """An address with the merge fields in it as they were written, not percent-encoded."""
+
+    def decoded(found: re.Match[str]) -> str:
+        written = html.escape(unquote(html.unescape(found[0])))
+        return written if _WRITTEN_FIELD.fullmatch(written) else found[0]
+
+    return _ENCODED_FIELD.sub(decoded, address)
 
 
 class Mark:
@@ -239,11 +254,12 @@ class Fields:
     def written_html(self, source: str) -> str:
         """The editor's sanitised HTML with its merge fields as sentinels.
 
-        `[leave]({{ unsubscribe_url }})`, which Markdown does not take for a link, becomes one.  Written in another way
-        (`[leave](<{{ unsubscribe_url }}>)`, `<a href="{{ unsubscribe_url }}">`) the link did not pass the sanitiser,
-        which knows no such address: its words are here, and no link.
+        They may stand in the address of a link, percent-encoded or not; a link that leads to a merge field which
+        there is not is left as its words.  `[leave]({{ unsubscribe_url }})` in plain text becomes a link, too.
         """
-        return self.written(_WRITTEN_LINK.sub(r'<a href="\3">\1</a>', source))
+        source = _WRITTEN_LINK.sub(r'<a href="\3">\1</a>', source)
+        source = self.written(_ADDRESS.sub(lambda found: found[1] + _decoded_fields(found[2]), source))
+        return _NO_LINK.sub(r"\1", source)
 
     def count(self, text: str) -> Counter[str]:
         """How often each sentinel is in `text`."""

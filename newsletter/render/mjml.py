@@ -21,15 +21,17 @@ Source: mrml 6.0.1 (in mjml-python 1.4.2) compared with npm's mjml 4.18; tests/m
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
+import tinycss2
 from mjml import mjml2html
 
 from newsletter.errors import ThemeError
+from newsletter.render.mjml_layout import Layout, measure, mend
 from newsletter.render.mjml_rules import COMMENTED, Problem, validate
 from newsletter.render.mjml_schema import schema
-from newsletter.render.mjml_syntax import TAG, VOID, Attribute, Kind, Lines, Piece, scan
+from newsletter.render.mjml_syntax import TAG, VOID, Kind, Lines, Piece, scan
 
 __all__ = ["Problem", "compile_mjml", "normalise", "validate"]
 
@@ -38,6 +40,7 @@ _UNSAFE = re.compile(r"[^ !#-\[\]-~]")
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
 _SHORT_COLOR = re.compile(r"#([0-9A-Fa-f])([0-9A-Fa-f])([0-9A-Fa-f])\Z")
 _SIZES = re.compile(r"(?:[a-z]+-)?(?:padding|border)(?:-(?:top|right|bottom|left|width|radius))?\Z")
+_STRAY_SEMICOLON = re.compile(r"\}\s*;")  # npm's mjml reads on behind it; premailer loses the next rule
 _WORD = re.compile(r"[^\s(]*\([^)]*\)\S*|\S+")  # a function with its arguments is one word
 #: Attributes that npm's mjml takes for missing when they are empty.
 _MAY_BE_EMPTY = frozenset(
@@ -58,27 +61,34 @@ def compile_mjml(source: str, *, name: str = "issue.mjml") -> str:
     if serious:
         raise _theme_error(source, name, serious)
     aside = _Aside(source)
-    pieces = list(_normalised(source, aside))
+    read = list(scan(source))
+    layout = measure(read, mark=_unused_word(source, "MjmlStyle"))
+    pieces = list(_normalised(read, aside, layout))
     try:
         html: str = mjml2html("".join(text for _, text in pieces), fonts={})
     except ValueError as error:
         problem = Problem(*_place(source, pieces, str(error)), f"MJML cannot be compiled: {error}")
         raise _theme_error(source, name, [problem]) from error
-    return aside.put_back(_polish(html))
+    return aside.put_back(mend(_polish(html), layout))
 
 
 def normalise(source: str) -> str:
     """`source` written so that mrml understands it as npm's mjml does; texts and HTML stay as they are."""
-    return "".join(text for _, text in _normalised(source, None))
+    return "".join(text for _, text in _normalised(list(scan(source)), None, Layout({}, {}, "")))
+
+
+def _unused_word(source: str, word: str) -> str:
+    """`word`, with letters added until it does not stand in `source`."""
+    while word in source:
+        word += "x"
+    return word
 
 
 class _Aside:
     """Texts taken out of the source, with the marks of letters and digits that stand for them meanwhile."""
 
     def __init__(self, source: str) -> None:
-        self._mark = "MjmlText"
-        while self._mark in source:
-            self._mark += "x"
+        self._mark = _unused_word(source, "MjmlText")
         self._texts: list[str] = []
 
     def take(self, text: str) -> str:
@@ -91,41 +101,46 @@ class _Aside:
         return re.sub(rf"{self._mark}(\d+)z", lambda match: self._texts[int(match[1])], html)
 
 
-def _normalised(source: str, aside: _Aside | None) -> Iterator[tuple[int, str]]:
+def _normalised(pieces: list[Piece], aside: _Aside | None, layout: Layout) -> Iterator[tuple[int, str]]:
     """The pieces of the normalised document, each with the offset in the source that it comes from."""
-    pieces = list(scan(source))
-    with_alt = not _gives_default(pieces, "alt")
+    with_alt = _WITH_ALT - _given_default(pieces, "alt")
     stack: list[Piece] = []
+    important = ""
     for piece in pieces:
         parent = stack[-1].name if stack else ""
         text = piece.text
         if piece.kind is Kind.OPEN:
-            text = _start_tag(piece, with_alt=with_alt)
+            text = _start_tag(piece, layout.written(piece.start), with_alt=piece.name in with_alt)
             if not piece.empty and piece.name not in VOID:
                 stack.append(piece)
         elif piece.kind is Kind.CLOSE:
             text = f"</{piece.name}>"
             if stack and stack[-1].name == piece.name and _is_inlined(stack.pop()):
-                text = "</style></mj-raw>"
-        elif piece.kind is Kind.TEXT and not text.strip():
+                text = f"</style>{important and f'<style>{important}</style>'}</mj-raw>"
+                important = ""
+        elif piece.kind is Kind.TEXT and len(text.strip()) <= 1:  # a slip, which npm's mjml leaves out too
             text = "\n"  # where mrml takes no text, it takes white space only if that begins with a line feed
         elif piece.kind is Kind.COMMENT:
             text = _comment(text, parent, aside) if parent in COMMENTED else ""
         elif piece.kind is Kind.CONTENT and aside:
             around = stack[-2].name if len(stack) > 1 else ""
+            if stack and _is_inlined(stack[-1]):
+                text = _STRAY_SEMICOLON.sub("}", text)
+                important = aside.take(_important(text)) if "!important" in text else ""
             text = _content(text.strip(" \t\r\n\f"), parent, around, aside)
         yield piece.start, text
 
 
-def _gives_default(pieces: Iterable[Piece], name: str) -> bool:
-    """Whether the document sets the attribute `name` in <mj-attributes>."""
+def _given_default(pieces: Iterable[Piece], name: str) -> frozenset[str]:
+    """The components with an alt text for which <mj-attributes> may set the attribute `name`."""
+    given: set[str] = set()
     inside = False
     for piece in pieces:
         if piece.name == "mj-attributes":
             inside = piece.kind is Kind.OPEN and not piece.empty
         elif inside and any(attribute.name == name for attribute in piece.attributes):
-            return True
-    return False
+            given |= _WITH_ALT if piece.name in ("mj-all", "mj-class") else {piece.name}
+    return frozenset(given)
 
 
 def _is_inlined(piece: Piece) -> bool:
@@ -134,23 +149,41 @@ def _is_inlined(piece: Piece) -> bool:
     return piece.name == "mj-style" and marked and not piece.empty
 
 
-def _start_tag(piece: Piece, *, with_alt: bool) -> str:
-    """A start tag with each attribute once, in double quotes, its value as mrml understands it."""
+def _important(css: str) -> str:
+    """The !important declarations of a style sheet.
+
+    They win over what stands in the elements, which they do not when premailer puts them there: so they also stay.
+    """
+    kept = []
+    for rule in tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True):
+        if rule.type == "qualified-rule":
+            parts = tinycss2.parse_blocks_contents(rule.content, skip_comments=True, skip_whitespace=True)
+            declared = [part.serialize() for part in parts if part.type == "declaration" and part.important]
+            if declared:
+                kept.append(f"{tinycss2.serialize(rule.prelude).strip()} {{ {'; '.join(declared)} }}")
+    return "\n".join(kept)
+
+
+def _start_tag(piece: Piece, layout: Mapping[str, str], *, with_alt: bool) -> str:
+    """A start tag with each attribute once, in double quotes, its value as mrml understands it.
+
+    What `layout` says of an attribute stands instead of what the tag says.
+    """
     if _is_inlined(piece):
         return '<mj-raw><style data-inline="inline">'
     values: dict[str, str | None] = {}
     for attribute in piece.attributes:
         if attribute.name not in values:  # the first one counts for npm's mjml, the last one for mrml
-            values[attribute.name] = _value(attribute)
-    if with_alt and piece.name in _WITH_ALT:
+            values[attribute.name] = _value(attribute.name, attribute.value or "")
+    values |= {name: _printable(value) for name, value in layout.items()}
+    if with_alt:
         values.setdefault("alt", "")
     written = "".join(f' {name}="{value}"' for name, value in values.items() if value is not None)
     return f"<{piece.name}{written}{' /' if piece.empty else ''}>"
 
 
-def _value(attribute: Attribute) -> str | None:
+def _value(name: str, value: str) -> str | None:
     """What to write for the value of an attribute; None to leave the attribute out."""
-    name, value = attribute.name, attribute.value or ""
     kind = schema().everywhere.get(name, "")
     if (name in _MAY_BE_EMPTY and not value.strip()) or (name, value) == ("full-width", "false"):
         return None
@@ -160,6 +193,11 @@ def _value(attribute: Attribute) -> str | None:
         value = _SHORT_COLOR.sub(r"#\1\1\2\2\3\3", value)
     elif _SIZES.match(name):
         value = _WORD.sub(lambda word: "0px" if word[0] == "0" else word[0], value)
+    return _printable(value)
+
+
+def _printable(value: str) -> str:
+    """The value of an attribute without the characters that mrml would print as Rust does."""
     if _UNSAFE.search(value):
         value = _UNSAFE.sub(lambda match: f"&#{ord(match[0])};", _BLANKS.sub(" ", value))
     return value
@@ -196,6 +234,7 @@ _OUTLOOK_CLASSES = re.compile(r'class="([^"]+ [^"]+-outlook)"')
 _LONG_PERCENTAGE = re.compile(r"(?<=width:)\d+\.\d{4,}(?=%)")
 _LONG_PIXELS = re.compile(r"(?<=width:)(\d+\.\d{2})\d{2,}(?=px)")
 _IMAGE_PIXELS = re.compile(r'(<td style="width:\d+|<img [^>]*width="\d+)\.\d+(?=px;">|")')
+_SHORTHAND_LAST = re.compile(r"((?:(padding|border)-[a-z]+:[^;\"]*;)(?:\2-[a-z]+:[^;\"]*;)*)(\2:[^;\"]*;)")
 _ALIGNED_CELL = re.compile(r'(<td [^>]*?) vertical-align="[^"]*"')
 _TABLE = re.compile(
     r'(<table [^>]*cellspacing="([^"]*)"[^>]*style="color:[^"]*?)(?:border-collapse:separate;)?">'
@@ -210,6 +249,7 @@ def _polish(html: str) -> str:
     html = _LONG_PERCENTAGE.sub(_exact_percentage, html)
     html = _IMAGE_PIXELS.sub(r"\1", html)  # mrml gives images parts of pixels, which Outlook cannot read
     html = _LONG_PIXELS.sub(r"\1", html)
+    html = _SHORTHAND_LAST.sub(r"\3\1", html)  # behind them, padding would undo padding-top
     html = _ALIGNED_CELL.sub(r"\1", html)  # not an attribute of HTML
     html = html.replace(' bgcolor="none"', "")  # which clients take for a colour
     return _TABLE.sub(_table, html)

@@ -21,14 +21,8 @@ _NAME = re.compile(r"[A-Za-z_:][\w.-]*(?::[\w.-]+)?\Z")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*\Z")
 
 #: Attributes that MJML knows and mrml leaves out.  What is not here works, or `mjml.normalise` mends it.
-_IGNORED = {
-    ("mj-wrapper", "gap"): "give the sections a padding-top, or put an <mj-spacer> between them",
-    ("mj-hero", "border-radius"): "round the picture itself",
+IGNORED = {
     ("mj-image", "sizes"): "set one width",
-    ("mj-image", "border-top"): "use border, or a css-class and inline.css",
-    ("mj-image", "border-right"): "use border, or a css-class and inline.css",
-    ("mj-image", "border-bottom"): "use border, or a css-class and inline.css",
-    ("mj-image", "border-left"): "use border, or a css-class and inline.css",
     ("mj-button", "title"): "say it in the text of the button",
     ("mj-table", "role"): "write the table in an <mj-raw>",
     ("mj-social-element", "srcset"): "use src",
@@ -154,14 +148,12 @@ def _check_effects(piece: Piece) -> Iterator[Finding]:
     for attribute in piece.attributes:
         name, value = attribute.name, attribute.value or ""
         pattern, hint = _IGNORED_VALUES.get((piece.name, name), (None, ""))
-        if (piece.name, name) in _IGNORED:
-            yield _mild(attribute, f"{name} on <{piece.name}> has no effect", _IGNORED[piece.name, name])
+        if (piece.name, name) in IGNORED:
+            yield _mild(attribute, f"{name} on <{piece.name}> has no effect", IGNORED[piece.name, name])
         elif pattern and pattern.fullmatch(value):
             yield _mild(attribute, f"{name}={value!r} on <{piece.name}> has no effect", hint)
         elif piece.name in _NARROWED and _SIDES.match(name) and "%" in value:
-            message = (
-                f"a percentage in {name} of <{piece.name}>: Outlook and images inside do not reckon with it"
-            )
+            message = f"a percentage in {name} of <{piece.name}>: Outlook does not reckon with it"
             yield _mild(attribute, message, "use px")
         elif (
             piece.name in _NARROWED
@@ -173,12 +165,6 @@ def _check_effects(piece: Piece) -> Iterator[Finding]:
                 f"a part of a pixel in {name}, which clients round differently",
                 "use whole pixels",
             )
-        elif piece.name == "mj-column" and re.match("inner-border(?:-left|-right)?$", name) and _draws(value):
-            message = f"{name} of <mj-column>: Outlook and images inside do not reckon with it"
-            yield _mild(attribute, message, "give the images inside a width")
-        elif piece.name == "mj-hero" and _SIDES.match(name) and _narrows(name, value):
-            message = "padding at the sides of <mj-hero>: Outlook and images inside do not reckon with it"
-            yield _mild(attribute, message, "give the images inside a width")
 
 
 def _check_missing(piece: Piece, defaults: _Defaults) -> Iterator[Finding]:
@@ -222,17 +208,3 @@ def _check_social(piece: Piece, defaults: _Defaults) -> Iterator[Finding]:
 
 def _mild(place: Attribute | Piece, message: str, hint: str) -> Finding:
     return Finding(place.start, message, hint, serious=False)
-
-
-def _draws(border: str) -> bool:
-    """Whether a border is to be seen."""
-    width = re.search(r"\d+", border)
-    return width is not None and int(width[0]) > 0
-
-
-def _narrows(name: str, value: str) -> bool:
-    """Whether a padding has something other than 0 on the left or right."""
-    sides = value.split()
-    if name == "padding":
-        sides = sides[1::2] or sides[:1]
-    return any(re.search("[1-9]", side) for side in sides)

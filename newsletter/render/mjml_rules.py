@@ -88,7 +88,8 @@ def _check_structure(pieces: Iterable[Piece], lines: Lines) -> Iterator[Finding]
         inside = f"in <{parent}>" if parent else "outside <mjml>"
         if piece.kind is Kind.OPEN:
             yield from _check_place(piece, parent, seen, tables)
-            seen.add(piece.name)
+            if parent != "mj-attributes":
+                seen.add(piece.name)
             if len(stack) == MAX_DEPTH:
                 yield _too_deep(piece.start)
                 return
@@ -100,7 +101,10 @@ def _check_structure(pieces: Iterable[Piece], lines: Lines) -> Iterator[Finding]
             yield from _check_content(piece, stack, lines)
         elif piece.kind is Kind.TEXT and piece.text.strip():
             start = piece.start + len(piece.text) - len(piece.text.lstrip())
-            yield Finding(start, f"text {inside} would be lost", "put it in an <mj-text>")
+            slip = (
+                bool(parent) and len(piece.text.strip()) == 1
+            )  # as in </mj-column>a: no reader would miss it
+            yield Finding(start, f"text {inside} would be lost", "put it in an <mj-text>", serious=not slip)
         elif piece.kind is Kind.COMMENT and piece.text.startswith("<!--[if") and parent not in COMMENTED:
             yield Finding(
                 piece.start, f"a conditional comment {inside} would be lost", "put it in an <mj-raw>"
@@ -131,12 +135,15 @@ def _check_place(piece: Piece, parent: str, seen: set[str], tables: Schema) -> I
         yield Finding(
             start, f"<{name}> outside <mjml>", "the document begins with <mjml> and ends with </mjml>"
         )
+    elif (parent, name) == ("mj-body", "mj-spacer"):  # which both mrml and npm's mjml draw, without a table
+        hint = "put it in an <mj-section> with an <mj-column>, or give the sections padding"
+        yield Finding(start, "<mj-spacer> in <mj-body> is not as high in every client", hint, serious=False)
     elif name not in tables.children.get(parent, frozenset()):
         homes = " or ".join(f"<{home}>" for home in tables.parents(name) if home != "mj-attributes")
         yield Finding(
             start, f"<{name}> cannot stand in <{parent}>", f"it belongs in {homes or '<mj-attributes>'}"
         )
-    elif name in ("mj-body", "mj-head") and name in seen:
+    elif name in ("mj-body", "mj-head") and name in seen and parent != "mj-attributes":
         yield Finding(start, f"a second <{name}>", "put everything into the first one")
     elif name == "mj-class" and not any(
         a.name == "name" and (a.value or "").strip() for a in piece.attributes

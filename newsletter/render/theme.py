@@ -27,20 +27,29 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from newsletter.config import line_of, nearest, parse_toml, read_text
+from newsletter.config import nearest, parse_toml, read_text
 from newsletter.errors import ThemeError
 from newsletter.render.merge import Mark
+from newsletter.render.settings import (
+    SETTINGS_FILE,
+    About,
+    ThemeFile,
+    about,
+    declared_settings,
+    meant,
+    place_of,
+    read_settings,
+)
 
 ISSUE_TEMPLATE = "issue.mjml"
 TEXT_TEMPLATE = "text.txt"
 INLINE_CSS = "inline.css"
 HEAD_CSS = "head.css"
-SETTINGS_FILE = "theme.toml"
 WORDS_FILE = "words.toml"
+#: The folder of what themes share: a file of a theme goes before one of the same name there.
+PARTS = "parts"
 _SUFFIXES = {".mjml", ".txt", ".css", ".toml"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_COLOR = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
-_NOT_IN_A_TEXT = re.compile(r"[<>{}\x00-\x1f\x7f]")
 #: Both written Norwegian languages have one set of words.
 _SAME_WORDS = {"no": "nb", "nn": "nb"}
 
@@ -54,15 +63,6 @@ Words = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ThemeFile:
-    """One file of a theme: its name in the theme, where it was found, its text."""
-
-    name: str
-    path: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Theme:
     """A theme's files, its settings as (name, value) pairs, and the fixed words in every language."""
 
@@ -70,6 +70,7 @@ class Theme:
     files: tuple[ThemeFile, ...]
     settings: tuple[tuple[str, str | int], ...]
     words: Words
+    pictures: tuple[str, ...] = ()  # the settings that name one
 
     def path(self, name: str) -> str:
         """Where the file `name` was found; the name itself if it is not a file of the theme."""
@@ -78,6 +79,11 @@ class Theme:
     def text(self, name: str) -> str:
         """The text of the file `name`, or an empty text."""
         return next((file.text for file in self.files if file.name == name), "")
+
+    @property
+    def about(self) -> About:
+        """What the theme is and what can be set."""
+        return about(ThemeFile(SETTINGS_FILE, self.path(SETTINGS_FILE), self.text(SETTINGS_FILE)))
 
     def words_in(self, language: str) -> dict[str, str]:
         """The fixed words ("Unsubscribe", "By {author}") in `language`; in English where a translation lacks."""
@@ -106,14 +112,19 @@ def read_theme(
     """
     files: dict[str, ThemeFile] = {}
     if _NAME.fullmatch(name):
-        for folder in (PACKAGE_THEMES / name, own / name):
+        for folder in (PACKAGE_THEMES / PARTS, own / PARTS, PACKAGE_THEMES / name, own / name):
             files |= {path.name: ThemeFile(path.name, str(path), _read(path)) for path in _paths(folder)}
     if ISSUE_TEMPLATE not in files:
         known = theme_names(own)
         hint = f"themes: {', '.join(known)}; a theme of one's own is a folder templates/NAME with {ISSUE_TEMPLATE}"
-        raise ThemeError(f"there is no theme {name!r}{_meant(name, known)}", where=where, hint=hint)
-    settings = _settings(files.get(SETTINGS_FILE), overrides or {}, where)
-    return Theme(name, tuple(files[key] for key in sorted(files)), tuple(settings.items()), _read_words(own))
+        raise ThemeError(f"there is no theme {name!r}{meant(name, known)}", where=where, hint=hint)
+    file = files.get(SETTINGS_FILE) or ThemeFile(SETTINGS_FILE, SETTINGS_FILE, "")
+    settings = read_settings(file, overrides or {}, where)
+    pictures = tuple(
+        key for key, declaration in declared_settings(file).items() if declaration["type"] == "picture"
+    )
+    ordered = tuple(files[key] for key in sorted(files))
+    return Theme(name, ordered, tuple(settings.items()), _read_words(own), pictures)
 
 
 def render(theme: Theme, name: str, context: Mapping[str, Any]) -> str:
@@ -136,7 +147,7 @@ def render(theme: Theme, name: str, context: Mapping[str, Any]) -> str:
     except jinja2.TemplateNotFound as error:
         file, line = _last_frame(error, theme, name)
         known = [file.name for file in theme.files]
-        message = f"there is no template {error.name!r}{_meant(str(error.name), known)}"
+        message = f"there is no template {error.name!r}{meant(str(error.name), known)}"
         raise _error(theme, file, line, message, f"here are: {', '.join(known)}") from error
     except jinja2.UndefinedError as error:
         file, line = _last_frame(error, theme, name)
@@ -206,7 +217,7 @@ class _Missing(jinja2.StrictUndefined):
             owner if isinstance(owner, Mapping) else [key for key in dir(owner) if not key.startswith("_")]
         )
         there = sorted(str(key) for key in known)
-        return f"there is no {name!r} in it{_meant(name, there)}\n{', '.join(there)}"
+        return f"there is no {name!r} in it{meant(name, there)}\n{', '.join(there)}"
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -262,70 +273,6 @@ def _read(path: Path) -> str:
     return read_text(path, error=ThemeError)
 
 
-def _settings(file: ThemeFile | None, overrides: Mapping[str, object], where: str) -> dict[str, str | int]:
-    """The settings of a theme: theme.toml's defaults with `overrides` over them, each checked against its type."""
-    if file is None:
-        file = ThemeFile(SETTINGS_FILE, SETTINGS_FILE, "")
-    declared = _declared(file)
-    for key in overrides:
-        if key not in declared:
-            hint = f"its settings: {', '.join(declared) or 'none'}"
-            raise ThemeError(
-                f"the theme has no setting {key!r}{_meant(key, declared)}", where=where, hint=hint
-            )
-    settings: dict[str, str | int] = {}
-    for key, declaration in declared.items():
-        if not isinstance(declaration, dict) or "default" not in declaration:
-            hint = f'{key} = {{ type = "color", default = "#a8381c" }}'
-            message = f"the setting {key!r} has no type and default"
-            raise ThemeError(message, where=_place(file, "settings", key), hint=hint)
-        values = [(declaration["default"], "")] + ([(overrides[key], where)] if key in overrides else [])
-        for value, place in values:
-            checked = _setting(str(declaration.get("type")), value)
-            if isinstance(checked, _Refusal):
-                message = f"{key} = {value!r} is not {checked.wanted}"
-                raise ThemeError(message, where=place or _place(file, "settings", key), hint=checked.hint)
-            settings[key] = checked
-    return settings
-
-
-@lru_cache(maxsize=16)
-def _declared(file: ThemeFile) -> Mapping[str, Any]:
-    """The settings that theme.toml declares, with the type and default of each."""
-    declared = parse_toml(file.text, where=file.path, error=ThemeError).get("settings", {})
-    if not isinstance(declared, dict):
-        raise ThemeError("settings must be a table", where=_place(file, "settings"), hint="[settings]")
-    return declared
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    wanted: str
-    hint: str
-
-
-def _setting(kind: str, value: object) -> str | int | _Refusal:
-    """`value` of a setting of this `kind`, or what it should have been."""
-    match kind:
-        case "color" if isinstance(value, str) and _COLOR.fullmatch(value):
-            # Old clients do not know three digits.
-            return (
-                value.lower() if len(value) == 7 else "#" + "".join(2 * digit for digit in value[1:].lower())
-            )
-        case "color":
-            return _Refusal("a colour", 'write six hexadecimal digits: "#b3401e"')
-        case "number" if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2000:
-            return value
-        case "number":
-            return _Refusal("a number of pixels", "write a whole number from 0 to 2000")
-        case "text" if isinstance(value, str) and not _NOT_IN_A_TEXT.search(value):
-            return value
-        case "text":
-            return _Refusal("a plain text", "a text in quotes on one line, without < > { }")
-        case _:
-            return _Refusal(f"anything: its type {kind!r} is unknown", "types: color, number, text")
-
-
 def _read_words(own: Path) -> Words:
     """The fixed words by language: the package's, with the publication's own `templates/words.toml` over them."""
     paths = [path for path in (PACKAGE_THEMES / WORDS_FILE, own / WORDS_FILE) if path.is_file()]
@@ -339,10 +286,10 @@ def _words(files: tuple[ThemeFile, ...]) -> Words:
         for language, words in parse_toml(file.text, where=file.path, error=ThemeError).items():
             if not isinstance(words, dict):
                 hint = "write [en] above the words"
-                raise ThemeError("words stand below a language", where=_place(file, language), hint=hint)
+                raise ThemeError("words stand below a language", where=place_of(file, language), hint=hint)
             for key, value in words.items():
                 if problem := _wrong_in_word(value, merged.get("en", {}).get(key)):
-                    raise ThemeError(f"{key} {problem}", where=_place(file, language, key))
+                    raise ThemeError(f"{key} {problem}", where=place_of(file, language, key))
                 merged.setdefault(language.lower(), {})[key] = value
     return tuple((language, tuple(words.items())) for language, words in merged.items())
 
@@ -360,10 +307,6 @@ def _wrong_in_word(value: object, english: str | None) -> str:
 
 def _names_in(words: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(words) if name is not None}
-
-
-def _place(file: ThemeFile, *keys: str) -> str:
-    return f"{file.path}:{line_of(file.text, keys)}"
 
 
 def _error(theme: Theme, name: str, line: int, message: str, hint: str) -> ThemeError:
@@ -389,7 +332,7 @@ def _last_frame(error: BaseException, theme: Theme, name: str) -> tuple[str, int
 def _undefined(message: str, context: Mapping[str, Any]) -> tuple[str, str]:
     """What to say of an undefined name, and what there is instead."""
     if name := re.fullmatch(r"'(\w+)' is undefined", message):
-        return f"{message}{_meant(name[1], context)}", f"there are: {', '.join(sorted(context))}"
+        return f"{message}{meant(name[1], context)}", f"there are: {', '.join(sorted(context))}"
     message, _, there = message.partition("\n")
     return message, f"there are: {there}" if there else ""
 
@@ -402,8 +345,3 @@ def _meant_filter(theme: Theme, message: str) -> str:
     environment = _environment(theme)
     near = nearest(found[2], environment.filters if found[1] == "filter" else environment.tests)
     return f"did you mean {near!r}?" if near else ""
-
-
-def _meant(word: str, known: Mapping[str, Any] | list[str]) -> str:
-    near = nearest(word, known)
-    return f", did you mean {near!r}?" if near else ""

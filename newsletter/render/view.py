@@ -23,6 +23,8 @@ from babel.dates import format_date
 
 from newsletter.articles.article import Article, Image, reading_minutes
 from newsletter.errors import ThemeError
+from newsletter.issues.issue import Show
+from newsletter.render.excerpt import Excerpt, excerpt
 from newsletter.render.merge import Context, Places, stamp
 from newsletter.render.plaintext import plain_text
 
@@ -33,7 +35,6 @@ _RIGHT_TO_LEFT = re.compile(
 _RIGHT_TO_LEFT_SCRIPT = re.compile("adlm|arab|aran|hebr|mand|nkoo|rohg|samr|syrc|thaa")
 _SCRIPT = re.compile(r"[a-z]{4}")
 _HEADING = re.compile(r"<(/?)h([2-6])\b")
-_USABLE = re.compile(r"(?:https?|cid):")
 
 _minutes = lru_cache(maxsize=1024)(reading_minutes)
 
@@ -179,6 +180,8 @@ class ArticleView(_View):
     _bodies: Bodies
     _issue_language: str
     image: Image | None
+    _show: Show = Show.FULL
+    _characters: int = 0  # of an excerpt
 
     @property
     def id(self) -> str:
@@ -234,24 +237,93 @@ class ArticleView(_View):
         return direction(self._article.language or self._issue_language)
 
     @property
+    def show(self) -> str:
+        """How much of the article is shown: `full`, `excerpt` or `title`."""
+        return str(self._show)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there is more to read at its address than is shown here."""
+        return self._shown(self._article.html).is_cut
+
+    @property
     def has_body(self) -> bool:
         """Whether there is a body to print."""
-        return bool(self._article.html)
+        return bool(self._shown(self._article.html).html)
 
     @property
     def text(self) -> str:
-        """The whole body as plain text, with its list of links."""
-        return plain_text(
-            under(self._article.html, 3)
-        ).text  # below the title, which is underlined as an h2 is
+        """The body as plain text, with its list of links: as much of it as is shown."""
+        # Headings below the title, which is underlined as an h2 is.
+        return plain_text(under(self._shown(self._article.html).html, 3)).text
 
     def body(self, level: int = 2) -> Body:
-        """The whole body; its highest headings are `<h{level}>`.  Raises ThemeError, if there is no such level."""
+        """The body, as much of it as is shown; its highest headings are `<h{level}>`.
+
+        Raises ThemeError, if there is no such level.
+        """
         if level not in range(1, 7):
             raise ThemeError(
                 f"there are no headings of level {level!r}", hint="write article.body(2) to article.body(6)"
             )
-        return self._bodies.placeholder(under(self._body, level))
+        return self._bodies.placeholder(under(self._shown(self._body).html, level))
+
+    def _shown(self, html: str) -> Excerpt:
+        match self._show:
+            case Show.FULL:
+                return Excerpt(html, is_cut=False)
+            case Show.EXCERPT:
+                return excerpt(html, self._characters)
+            case Show.TITLE:
+                return Excerpt("", is_cut=bool(html))
+
+
+@dataclass(frozen=True, slots=True)
+class SectionView(_View):
+    """One of `sections` in a template: the articles whose first tag is `title`; an empty one for those without."""
+
+    title: str
+    articles: tuple[ArticleView, ...]
+
+
+def sections(articles: Iterable[ArticleView]) -> tuple[SectionView, ...]:
+    """`articles` by their first tag, in the order in which the tags come first; those without a tag at the end."""
+    found: dict[str, list[ArticleView]] = {}
+    for article in articles:
+        found.setdefault(article.tags[0].casefold() if article.tags else "", []).append(article)
+    untagged = found.pop("", [])
+    tagged = [SectionView(group[0].tags[0], tuple(group)) for group in found.values()]
+    return (*tagged, *([SectionView("", tuple(untagged))] if untagged else []))
+
+
+class Audience:
+    """`audience("tag:pro")` in a template: whether the issue is built for these; asked and answered while building."""
+
+    __slots__ = ("_asked", "_segments")
+
+    def __init__(self, segments: frozenset[str]) -> None:
+        """`segments` are the questions to which the answer is yes."""
+        self._segments = segments
+        self._asked: dict[str, None] = {}
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The questions that the templates asked, each once."""
+        return tuple(self._asked)
+
+    def __call__(self, segment: str) -> bool:
+        """The answer to `segment`.  Raises ThemeError, if it is not a text such as "tag:pro"."""
+        if not isinstance(segment, str) or not segment.strip() or not segment.isprintable():
+            hint = '{% if audience("tag:pro") %}...{% endif %}'
+            raise ThemeError("audience() asks for a segment", hint=hint)
+        self._asked[segment.strip()] = None
+        return segment.strip() in self._segments
+
+    def _refuse(self, *_: object) -> NoReturn:
+        hint = '{% if audience("tag:pro") %}...{% endif %}'
+        raise ThemeError("{{ audience }} has no text of its own", hint=hint)
+
+    __str__ = __html__ = __bool__ = _refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,11 +344,3 @@ def under(html: str, level: int) -> str:
     if level == 2:
         return html
     return _HEADING.sub(lambda m: f"<{m[1]}h{min(6, int(m[2]) + level - 2)}", html)
-
-
-def resolve(image: Image | None, pictures: Mapping[str, str]) -> Image | None:
-    """`image` with the URL that the email uses: `pictures` maps local paths to `cid:` URLs.  None if it has none."""
-    if image is None:
-        return None
-    url = pictures.get(image.url, image.url)
-    return Image(url, image.alt, image.width, image.height) if _USABLE.match(url) else None
