@@ -136,6 +136,8 @@ def main() -> None:
             (root / "posts" / f"{number}.md").write_text(post(number))
         publication = Publication.open(root)
         folder = publication.draft().folder
+        issue_md = folder / "issue.md"
+        issue_md.write_text(issue_md.read_text().replace("---\n", "---\nshow: full\n", 1))
         articles = sorted((folder / "articles").glob("*.html"))
         count = 0
 

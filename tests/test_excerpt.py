@@ -34,8 +34,8 @@ SENTENCES = "<p>One fine morning it began. It went on until noon. Then it stoppe
             "<p>It was 3.5 m long, i.e…</p>",
         ),
         ('<p>He said: "Come in." She came in and sat down.</p>', 30, '<p>He said: "Come in."</p>'),
-        ("<p>今日は学校へ行きました。それから家に帰りました。</p>", 14, "<p>今日は学校へ行きました。</p>"),
-        ("<p>今日は学校へ行きましたが、それから家に帰りました</p>", 8, "<p>今日は学校へ行…</p>"),
+        ("<p>今日は学校へ行きました。それから家に帰りました。</p>", 28, "<p>今日は学校へ行きました。</p>"),
+        ("<p>今日は学校へ行きましたが、それから家に帰りました</p>", 15, "<p>今日は学校へ行…</p>"),
         ("<p>ذهبت إلى المدرسة؟ ثم عدت إلى البيت في المساء.</p>", 25, "<p>ذهبت إلى المدرسة؟</p>"),
         (
             "<p>a <b>very <i>long</i> bold</b> text, indeed</p>",

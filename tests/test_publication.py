@@ -18,6 +18,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from conftest import SHARED_FEEDS, files_of, set_key
+from picture_files import png
 
 from newsletter.articles.article import text_of
 from newsletter.errors import (
@@ -458,6 +459,94 @@ def test_a_variant_is_built_for_an_audience(sample: Publication) -> None:
     assert "Thank you for your support." in (drafted.folder / "build" / "email.html").read_text()
     assert "Thank you" not in plain.email.web
     assert "Thank you" not in plain.email.html.fill({})
+
+
+def test_the_editors_own_text_part_stands_instead_of_the_themes(sample: Publication) -> None:
+    drafted = sample.draft(today=DAY)
+    mine = "Dear {{ subscriber.first_name | fallback('reader') }},\n\nall on the web. {{ x }} Leave: {{ unsubscribe_url }}\n"
+    (drafted.folder / "email.txt").write_text(mine)
+    text = (sample.build().folder / "email.txt").read_text()
+    assert text.startswith("Dear reader,\n\nall on the web. {{ x }} Leave: mailto:")
+    assert "tide table" not in text
+
+
+def test_a_logo_is_embedded_and_another_takes_its_place_in_the_dark(sample: Publication) -> None:
+    (sample.root / "media").mkdir()
+    for name, blue in (("logo.png", 10), ("dark.png", 200)):
+        (sample.root / "media" / name).write_bytes(png(280, 80) + bytes([blue]))
+    config = sample.root / "newsletter.toml"
+    settings = '\n[themes.digest]\nlogo = "media/logo.png"\nlogo_dark = "media/dark.png"\n'
+    config.write_text(config.read_text() + settings)
+    letter = Publication.open(sample.root)
+    letter.draft(today=DAY)
+    built = letter.build()
+    html = (built.folder / "email.html").read_text()
+    logos = re.findall(r'<img class="logo-(light|dark)" src="([^"]+)" alt="([^"]+)" width="(\d+)"', html)
+    assert [(kind, alt, width) for kind, _, alt, width in logos] == [
+        ("light", "Tidewater", "140"),
+        ("dark", "Tidewater", "140"),
+    ]
+    assert all((built.folder / source).resolve().is_file() for _, source, _, _ in logos)
+    assert html.count(".logo-dark { display: inline-block") == 2  # the reader's system, and Outlook's own
+    message = email.message_from_bytes((built.folder / "email.eml").read_bytes(), policy=email.policy.default)
+    assert sum(part.get_content_type() == "image/png" for part in message.walk()) == 2
+
+
+def test_a_logo_that_is_not_there_is_named(sample: Publication) -> None:
+    config = sample.root / "newsletter.toml"
+    config.write_text(config.read_text() + '\n[themes.digest]\nlogo = "media/gone.png"\n')
+    sample.draft(today=DAY)
+    with pytest.raises(IssueError, match="the picture cannot be read") as caught:
+        Publication.open(sample.root).build()
+    assert caught.value.where.endswith("media/gone.png")
+
+
+def test_with_media_dir_pictures_are_copied_and_linked(sample: Publication) -> None:
+    config = sample.root / "newsletter.toml"
+    config.write_text(
+        'media_dir = "site/media"\nmedia_url = "https://img.example.com/m/"\n' + config.read_text()
+    )
+    letter = Publication.open(sample.root)
+    letter.draft(today=DAY)
+    built = letter.build()
+    message = email.message_from_bytes((built.folder / "email.eml").read_bytes(), policy=email.policy.default)
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+    page = lxml.html.document_fromstring((built.folder / "email.html").read_text())
+    sources = [str(image.get("src")) for image in page.iter("img")]
+    assert len(sources) == 2
+    for source in sources:
+        assert source.startswith("https://img.example.com/m/")
+        assert (sample.root / "site" / "media" / source.rsplit("/", 1)[1]).is_file()
+    before = files_of(sample.root / "site")
+    letter.build()
+    assert files_of(sample.root / "site") == before
+
+
+def test_pictures_that_email_programs_do_not_show_are_converted_or_left_out(make_letter: MakeLetter) -> None:
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    letter = make_letter({"a.md": "---\ntitle: A\n---\n\nWords. ![W](w.webp) ![S](s.svg)\n\nMore words.\n"})
+    pillow.new("RGB", (1104, 400), "teal").save(letter.root / "posts" / "w.webp")
+    (letter.root / "posts" / "s.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>'
+    )
+    drafted = letter.draft(today=DAY)
+    assert [path.name for path in (drafted.folder / "articles" / "media").iterdir()] == ["w.jpg"]
+    assert any("s.svg" in note and "SVG" in note for note in drafted.notes), drafted.notes
+    html = (letter.build().folder / "email.html").read_text()
+    assert 'width="552"' in html
+    assert "svg" not in html
+
+
+def test_a_post_from_elsewhere_brings_its_pictures(make_letter: MakeLetter, tmp_path: Path) -> None:
+    letter = make_letter({})
+    (tmp_path / "else" / "img").mkdir(parents=True)
+    (tmp_path / "else" / "img" / "a.png").write_bytes(png(600, 300))
+    (tmp_path / "secret.png").write_bytes(png(3, 3))
+    words = "---\ntitle: Away\n---\n\n![A](img/a.png) ![B](../secret.png)\n\nWords.\n"
+    (tmp_path / "else" / "post.md").write_text(words)
+    drafted = letter.draft([str(tmp_path / "else" / "post.md")], today=DAY)
+    assert [path.name for path in (drafted.folder / "articles" / "media").iterdir()] == ["a.png"]
+    assert "a.png" in (letter.build().folder / "email.html").read_text()
 
 
 def test_the_web_page_says_what_it_is_and_where_the_original_stands(make_letter: MakeLetter) -> None:

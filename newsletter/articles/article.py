@@ -23,7 +23,7 @@ _TRACKING = re.compile(
     r"|vero_id|oly_enc_id|oly_anon_id|ref_src|s_cid|ck_subscriber_id)\Z"
 )
 _TAG = re.compile(r"<[^>]*>")
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ class Reading:
 
 
 def one_line(text: str) -> str:
-    """`text` with all white space, line and paragraph separators collapsed to single spaces, no control characters."""
-    text = _SPACE.sub(" ", text)
-    if not text.isprintable():
-        text = _SPACE.sub(" ", "".join(c if c.isprintable() or c in "\u200c\u200d" else " " for c in text))
-    return text.strip()
+    """`text` on one line: white space, control characters and bidirectional overrides are single spaces.
+
+    Soft hyphens and byte order marks go; every other character stays, also those that this Python does not know yet.
+    """
+    return _SPACE.sub(" ", text.replace("\xad", "").replace("\ufeff", "")).strip()
 
 
 def text_of(html: str) -> str:

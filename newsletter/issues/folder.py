@@ -3,6 +3,7 @@
     issues/2026-11-23-slug/issue.md          front matter (subject, preheader, articles ...) and the editor's words in Markdown
     issues/2026-11-23-slug/articles/01-a.html   an article: front matter and HTML (or Markdown, as `.md`)
     issues/2026-11-23-slug/articles/media/      the pictures that it brought along
+    issues/2026-11-23-slug/email.txt         if there is one: the text part, as the editor wants it
     issues/2026-11-23-slug/build/            what `newsletter build` made of it
 
 What a person wrote is never overwritten: new issues are written to a temporary folder that is then renamed, new articles
@@ -33,6 +34,7 @@ from newsletter.issues.media import Media
 from newsletter.issues.words import words_html
 
 ISSUE_FILE = "issue.md"
+TEXT_FILE = "email.txt"
 KEYS = (
     "subject",
     "title",
@@ -103,6 +105,7 @@ def read_issue(folder: Path) -> Issue:
         show=_show(front),
         shows=shows,
         fit=front.flag("fit"),
+        text=_read(folder / TEXT_FILE) if (folder / TEXT_FILE).exists() else "",
         articles=articles,
         opening=words_html(opening),
         closing=words_html(closing),

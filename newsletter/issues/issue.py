@@ -37,6 +37,7 @@ class Issue:
     as safe HTML; `theme`, `segment` and `language` are empty where the publication's own apply; `not_before` is set
     where a first draft left older posts out.  `show` says how much of its articles is shown and `shows` how much of
     single ones, by their ids; where neither does, the theme decides.  `fit` asks for an email that Gmail does not clip.
+    `text` is the editor's own text part, instead of what the theme would make.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Issue:
     show: Show | None = None
     shows: Mapping[str, Show] = field(default_factory=dict, hash=False)
     fit: bool = False
+    text: str = ""
 
 
 def is_id(text: str) -> bool:

@@ -141,14 +141,7 @@ def build_email(
     page = for_web(page, _web_head(issue, masthead, fields))
     web = fields.split_html(page, where=where).map(lambda part: bodies.put(part, inlined))
     lap("split")
-    page = (
-        render(theme, TEXT_TEMPLATE, context | _text_context(issue, language, fields))
-        if theme.text(TEXT_TEMPLATE)
-        else ""
-    )
-    fields.check_printed(page, where=theme.path(TEXT_TEMPLATE))
-    bodies.check_text(page, where=theme.path(TEXT_TEMPLATE))
-    text = fields.split(_tidy(page), Context.TEXT)
+    text = fields.split(_tidy(_text(issue, theme, context, language, fields, bodies)), Context.TEXT)
     subject = fields.split(fields.written(issue.subject), Context.HEADER)
     lap("text")
 
@@ -171,7 +164,7 @@ def _digest(templates: Iterable[Template], pictures: Iterable[Picture]) -> str:
 
 def _inputs(issue: Issue, masthead: Masthead, theme: Theme) -> Iterator[str]:
     """Every text from which the build is made."""
-    yield from (issue.subject, issue.title, issue.preheader, issue.opening, issue.closing)
+    yield from (issue.subject, issue.title, issue.preheader, issue.opening, issue.closing, issue.text)
     yield from (masthead.name, masthead.url, masthead.postal_address, masthead.reply_to)
     yield from (file.text for file in theme.files)
     yield from (str(value) for _, value in theme.settings)
@@ -248,6 +241,25 @@ def _articles(
 
     articles = tuple(view(number, article) for number, article in enumerate(issue.articles))
     return {"articles": articles, "sections": sections(articles)}
+
+
+def _text(
+    issue: Issue,
+    theme: Theme,
+    context: Mapping[str, object],
+    language: str,
+    fields: Fields,
+    bodies: Bodies,
+) -> str:
+    """The text part: the editor's own, or what the theme's template makes of the issue."""
+    if issue.text.strip():
+        return fields.written(issue.text)
+    if not theme.text(TEXT_TEMPLATE):
+        return ""
+    page = render(theme, TEXT_TEMPLATE, {**context, **_text_context(issue, language, fields)})
+    fields.check_printed(page, where=theme.path(TEXT_TEMPLATE))
+    bodies.check_text(page, where=theme.path(TEXT_TEMPLATE))
+    return page
 
 
 def _text_context(issue: Issue, language: str, fields: Fields) -> dict[str, object]:

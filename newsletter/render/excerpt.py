@@ -32,6 +32,7 @@ _SENTENCE_END = re.compile(
 _WORD_END = re.compile(
     r"(?<=\S)(?=\s)|(?<=[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff])(?=[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff])"
 )
+_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uff01-\uff60]")
 _DANGLING = frozenset(("h2", "h3", "h4", "h5", "h6", "hr"))
 _PICTURES = ("figure", "img")
 _UNITS = ("table", "pre")
@@ -117,7 +118,12 @@ def _says_something(block: Any) -> bool:
 
 
 def _length(element: Any) -> int:
-    return len(" ".join(element.text_content().split()))
+    return _weight(" ".join(element.text_content().split()))
+
+
+def _weight(text: str) -> int:
+    """The length of `text`; a character of Chinese, Japanese or Korean says as much as two letters."""
+    return len(text) if text.isascii() else len(text) + len(_WIDE.findall(text))
 
 
 def _blocks(root: Any) -> list[Any]:
@@ -157,9 +163,8 @@ def _shorter(block: Any, room: int, *, must: bool) -> Any | None:
     if block.tag not in ("p", "blockquote", "div"):
         return None
     text = block.text_content()
-    ends = [
-        end for match in _SENTENCE_END.finditer(text) if (end := len(text[: match.end()].rstrip())) <= room
-    ]
+    ends = [len(text[: match.end()].rstrip()) for match in _SENTENCE_END.finditer(text)]
+    ends = [end for end in ends if _weight(text[:end]) <= room]
     if ends and (must or ends[-1] >= _SHORTEST):
         return _shortened(block, ends[-1], "")
     return _cut(block, room) if must else None
@@ -168,13 +173,15 @@ def _shorter(block: Any, room: int, *, must: bool) -> Any | None:
 def _cut(block: Any, room: int) -> Any:
     """`block` cut behind the last word, or else the first, that ends within `room` characters."""
     text = block.text_content()
-    if len(text) <= room:
+    if _weight(text) <= room:
         return block
-    sentences = [match.end() for match in _SENTENCE_END.finditer(text) if match.end() <= room]
+    sentences = [
+        match.end() for match in _SENTENCE_END.finditer(text) if _weight(text[: match.end()]) <= room
+    ]
     if sentences and sentences[-1] >= _SHORTEST:
         return _shortened(block, sentences[-1], "")
     words = [match.end() for match in _WORD_END.finditer(text)]
-    fitting = [end for end in words if end < room]
+    fitting = [end for end in words if _weight(text[:end]) < room]
     if not words:
         return block
     return _shortened(block, fitting[-1] if fitting else words[0], "…")
