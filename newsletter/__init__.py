@@ -9,11 +9,13 @@ issue        the editor's choice: which articles in which order, the subject, th
 theme        MJML and Jinja2 templates, `inline.css`, `head.css`, `theme.toml`
 merge field  a place in the email that only the recipient fills
 email        a built issue: subject, HTML, text, digest; still without a recipient
+variant      the issue as one audience sees it
 message      the bytes for one recipient
+finding      what a check says: a stable code, a place in the sources, a hint
 outbox       a Maildir: where messages go while no SMTP_URL is set
 
-The packages stand in reading order, and each imports only what stands before it: errors, config, articles, issues,
-subscribers, render, sending, publication, cli.
+The packages stand in reading order, and each imports only what stands before it: errors, config, env, articles,
+issues, subscribers, render, checks, sending, variant, checking, publication, cli.
 """
 
 from __future__ import annotations

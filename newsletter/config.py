@@ -1,37 +1,27 @@
-"""A publication's settings (`newsletter.toml`) and its secrets (`.env`).
+"""A publication's settings: `newsletter.toml`, for git; its secrets are in `env`.
 
-Settings are for git, secrets are not: passwords stand in `.env` (or the environment, which wins), and the
-address of a source names them as `${NAME}`.  Every mistake is a `ConfigError` with file, line and the nearest
-known name; a secret's value is never part of a message, a `repr` or a traceback.  Without `.env` everything
-works that needs no secret.
+Every mistake is a `ConfigError` with file, line and the nearest known name.
 
-Sources: toml.io/en/v1.0.0; python-dotenv for the syntax of `.env`, but for its `${NAME}` inside values, which
-we leave alone, because a password may contain it.
+Source: toml.io/en/v1.0.0.
 """
 
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-from dotenv.parser import parse_stream
 
 from newsletter.errors import ConfigError, WriterError
 
 CONFIG_NAME = "newsletter.toml"
-ENV_NAME = ".env"
 KINDS = ("feed", "folder", "page", "text")
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _WEB_ADDRESS = re.compile(r"https?://[^/\s?#]+(?:/[^\s?#]*)?")
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -48,9 +38,9 @@ class SourceConfig:
 class Config:
     """What `newsletter.toml` says; see the README's table of settings for each.
 
-    `theme_settings` are the tables `[themes.NAME]` by name, as they stand there: a theme knows what may be
-    set; `theme_places` says for each where it begins (`newsletter.toml:12`).  Which themes there are is not known
-    here: see `check_themes`.
+    `limits` and `levels` are `[check]`: sizes in kB by name, levels by code.  `theme_settings` are the tables
+    `[themes.NAME]` by name, as they stand there: a theme knows what may be set; `theme_places` says for each where it
+    begins (`newsletter.toml:12`).  Which themes there are is not known here: see `check_themes`.
     """
 
     name: str
@@ -66,6 +56,8 @@ class Config:
     media_dir: str = ""
     media_url: str = ""
     fit: bool = False
+    limits: Mapping[str, int] = field(default_factory=dict, hash=False)
+    levels: Mapping[str, str] = field(default_factory=dict, hash=False)
     theme_settings: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
     theme_places: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -108,6 +100,7 @@ SETTINGS: Mapping[str, Mapping[str, _Setting]] = {
             str, 'media_url = "https://example.com/media"', form=_WEB_ADDRESS, what="an http(s) address"
         ),
         "source": _Setting(list, 'write [[source]] and below it path = "posts"'),
+        "check": _Setting(dict, "write [check] and below it html_warning = 80"),
         "fetch": _Setting(dict, 'write [fetch] and below it allow_hosts = ["localhost:8000"]'),
         "themes": _Setting(dict, 'write [themes.digest] and below it accent = "#a8381c"'),
     },
@@ -116,81 +109,21 @@ SETTINGS: Mapping[str, Mapping[str, _Setting]] = {
         "path": _Setting(str, 'path = "posts"'),
         "kind": _Setting(str, f"one of {', '.join(KINDS)}"),
     },
+    "check": {
+        "html_warning": _Setting(int, "html_warning = 90"),
+        "html_error": _Setting(int, "html_error = 102"),
+        "images_warning": _Setting(int, "images_warning = 1000"),
+        "levels": _Setting(dict, 'levels = { W231 = "off" }'),
+    },
     "fetch": {"allow_hosts": _Setting(list, 'allow_hosts = ["localhost:8000"]')},
 }
 _TYPE_NAMES: Mapping[type, str] = {
     str: "a text in quotes",
     bool: "true or false",
+    int: "a whole number",
     list: "a list in [ ]",
     dict: "a table",
 }
-
-
-class Secrets:
-    """Names and values of `.env` and the environment; only `get` and `fill` hand a value out."""
-
-    def __init__(self, values: Mapping[str, str], *, env_file: Path) -> None:
-        self._values = dict(values)
-        self._env_file = env_file
-
-    def __repr__(self) -> str:
-        return f"Secrets({self._env_file.name} and the environment)"
-
-    def get(self, name: str) -> str:
-        """The value of `name`, or an empty text."""
-        return self._values.get(name, "")
-
-    def without(self, *names: str) -> Secrets:
-        """The same secrets but for `names`."""
-        return Secrets({k: v for k, v in self._values.items() if k not in names}, env_file=self._env_file)
-
-    def fill(self, text: str, *, where: str) -> str:
-        """`text` with every `${NAME}` replaced by its value, percent-encoded where it is a part of a URL.
-
-        A password stands in `.env` as it is; a value that is the whole of `text` is taken as it is, too.  Raises
-        ConfigError, if a name has none.
-        """
-        for name in _REFERENCE.findall(text):
-            if not self.get(name):
-                missing = "" if self._env_file.exists() else f", and there is no {self._env_file.name}"
-                raise ConfigError(
-                    f"{name} is {'empty' if name in self._values else 'not set'}{missing}",
-                    where=where,
-                    hint=f"write {name}=... into {self._env_file}, or set it in the environment",
-                )
-        if _REFERENCE.fullmatch(text) or not re.match(r"https?://", text, re.I):
-            return _REFERENCE.sub(lambda match: self.get(match[1]), text)
-        return _REFERENCE.sub(lambda match: quote(self.get(match[1]), safe=""), text)
-
-
-def read_secrets(root: Path) -> Secrets:
-    """The secrets of the publication at `root`: `.env`, then the environment over it.
-
-    A missing `.env` is no error before a secret is asked for.  Raises ConfigError, if it cannot be read.
-    """
-    path = root / ENV_NAME
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return Secrets(os.environ, env_file=path)
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    if line := _line_that_is_not_utf8(content):  # UnicodeDecodeError would carry the whole file into its repr
-        raise ConfigError("not UTF-8 text", where=f"{path}:{line}", hint="save the file as UTF-8")
-    values: dict[str, str] = {}
-    with path.open(encoding="utf-8-sig") as stream:
-        for binding in parse_stream(stream):
-            if binding.key and binding.value is not None:
-                values[binding.key] = binding.value
-            elif binding.key or binding.error:
-                written = binding.original.string  # begins with the empty lines above the faulty one
-                above = written[: len(written) - len(written.lstrip())].count("\n")
-                raise ConfigError(
-                    "this line is not NAME=value",
-                    where=f"{path}:{binding.original.line + above}",
-                    hint="quote a value that has spaces or '#': NAME='value'",
-                )
-    return Secrets({**values, **os.environ}, env_file=path)
 
 
 def find_root(start: Path) -> Path:
@@ -227,7 +160,7 @@ def read_text(path: Path, *, error: type[WriterError]) -> str:
         content = path.read_bytes()
     except OSError as cause:
         raise error(f"cannot be read: {cause.strerror}", where=str(path)) from cause
-    if line := _line_that_is_not_utf8(content):
+    if line := line_that_is_not_utf8(content):
         raise error("not UTF-8 text", where=f"{path}:{line}", hint="save the file as UTF-8")
     return content.decode("utf-8-sig").replace("\r\n", "\n")
 
@@ -295,7 +228,9 @@ class _Reader:
         for name, number, entry in _tables(table):
             self.check_values(entry, name, number)
         fetch, themes = table.get("fetch", {}), table.get("themes", {})
+        check = table.get("check", {})
         self.check_hosts(fetch.get("allow_hosts", []))
+        self.check_checks(check)
         self.check_themes(themes)
         return Config(
             name=table["name"].strip(),
@@ -311,6 +246,8 @@ class _Reader:
             media_dir=table.get("media_dir", ""),
             media_url=self.media_url(table),
             fit=table.get("fit", False),
+            limits={key: value for key, value in check.items() if isinstance(value, int)},
+            levels=check.get("levels", {}),
             theme_settings=themes,
             theme_places={name: self.place(["themes", name]) for name in themes},
         )
@@ -358,7 +295,7 @@ class _Reader:
     def check_values(self, table: dict[str, Any], name: str, number: int = 0) -> None:
         for key, value in table.items():
             setting = SETTINGS[name][key]
-            if not isinstance(value, setting.kind):
+            if not isinstance(value, setting.kind) or (setting.kind is int and isinstance(value, bool)):
                 message = f"must be {_TYPE_NAMES[setting.kind]}"
             elif setting.required and not str(value).strip():
                 message = "is empty"
@@ -374,6 +311,12 @@ class _Reader:
         if not all(isinstance(host, str) for host in hosts):
             hint = SETTINGS["fetch"]["allow_hosts"].example
             raise self.error(["fetch", "allow_hosts"], "must be a list of host names in quotes", hint)
+
+    def check_checks(self, check: dict[str, Any]) -> None:
+        for code, level in check.get("levels", {}).items():
+            if level not in ("error", "warning", "off"):
+                message = f"the level of {code} is error, warning or off"
+                raise self.error(["check", "levels"], message, SETTINGS["check"]["levels"].example)
 
     def check_themes(self, themes: dict[str, Any]) -> None:
         for name, settings in themes.items():
@@ -400,8 +343,9 @@ def _tables(table: dict[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
     for number, source in enumerate(sources if isinstance(sources, list) else ()):
         if isinstance(source, dict):
             yield "source", number, source
-    if isinstance(fetch := table.get("fetch"), dict):
-        yield "fetch", 0, fetch
+    for name in ("check", "fetch"):
+        if isinstance(entry := table.get(name), dict):
+            yield name, 0, entry
 
 
 def _path(table: str, key: str) -> tuple[str, ...]:
@@ -435,7 +379,7 @@ def _headers_and_keys(text: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
             )
 
 
-def _line_that_is_not_utf8(content: bytes) -> int:
+def line_that_is_not_utf8(content: bytes) -> int:
     """The first line of `content` that is not UTF-8; 0 if all are."""
     try:
         content.decode()

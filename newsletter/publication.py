@@ -11,14 +11,14 @@ when it succeeded, a message is in the outbox or is not.  Errors are `newsletter
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import cached_property, lru_cache
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from newsletter.articles.fetch import Fetcher
@@ -27,27 +27,29 @@ from newsletter.articles.source import is_url, local_folder, read_paste, read_so
 from newsletter.config import (
     CONFIG_NAME,
     Config,
-    Secrets,
     SourceConfig,
     find_root,
     nearest,
     read_config,
-    read_secrets,
 )
+from newsletter.env import Secrets, read_secrets
 from newsletter.errors import ConfigError, IssueError, NewsletterError, NothingNew, SourceError, UsageError
 from newsletter.issues.built import replace_build
 from newsletter.issues.draft import choose, compose
 from newsletter.issues.folder import add_articles, issue_ids, read_issue, read_used, write_issue
 from newsletter.issues.issue import Issue, is_id
-from newsletter.render.build import Email, Masthead, build_email
-from newsletter.render.fit import LIMIT, Shows, fitted, shown
-from newsletter.render.images import FROM_ROOT, Picture, copy_pictures, read_picture, read_pictures
+from newsletter.render.build import Email, Masthead
+from newsletter.render.images import copy_pictures
 from newsletter.render.merge import Template
 from newsletter.render.theme import Theme, read_theme, theme_names
 from newsletter.sending import message, quoted_printable
 from newsletter.sending.outbox import write_message
 from newsletter.sending.smtp import Session, parse_server
 from newsletter.subscribers.address import Mailbox, parse_mailbox
+from newsletter.variant import Variant, build_variant
+
+if TYPE_CHECKING:
+    from newsletter.checks.check import Checked
 
 #: Who reads `build/email.html` and `build/email.eml`: somebody of whom nothing is known (RFC 2606, section 3).
 SAMPLE_READER = "reader@example.com"
@@ -232,54 +234,69 @@ class Publication:
             timings[step] = round(timings.get(step, 0) + (now - last) * 1000, 1)
             last = now
 
-        issue = read_issue(folder)
-        theme = self.theme(issue.theme)
-        pictures = self._pictures(issue, theme)
-        lap("read")
-
-        def make(shows: Shows) -> Email:
-            segments = frozenset(audience)
-            return build_email(
-                issue,
-                self.masthead,
-                theme,
-                pictures,
-                media_url=self.config.media_url,
-                shows=shows,
-                audience=segments,
-                lap=lap,
-            )
-
-        fit = issue.fit or self.config.fit
-        wanted = shown(issue, dict(theme.settings))
-        email, shows = fitted(issue, wanted, make, self._html_size) if fit else (make(wanted), wanted)
+        variant = self.variant(issue_id, audience=audience, lap=lap)
         if self.config.media_dir:
-            copy_pictures(pictures.values(), self.root / self.config.media_dir)
-        files = self._outputs(issue, email)
+            copy_pictures(variant.pictures.values(), self.root / self.config.media_dir)
+        files = self._outputs(variant)
         lap("write out")
         timings["total"] = round((perf_counter() - started) * 1000, 1)
-        report: dict[str, object] = {
-            "issue": issue_id,
-            "theme": theme.name,
-            "digest": email.digest,
-            "articles": len(issue.articles),
-            "shows": {article.id: show for article, show in zip(issue.articles, shows, strict=True)},
-            "segments": list(email.segments),
-            "merge_fields": sorted(
-                {
-                    slot.field.name
-                    for template in (email.subject, email.html, email.text)
-                    for slot in template.slots
-                }
-            ),
-            "size_bytes": {name: len(content) for name, content in files.items()},
-            "pictures_bytes": sum(len(picture.content) for picture in email.pictures),
-            "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-            "timings_ms": timings,
-        }
+        report = variant.report(files, timings)
         replace_build(folder / "build", files, report)
-        notes = _shortened(issue, wanted, shows) + self._too_large(email, fit=fit)
-        return Build(issue_id, folder / "build", email, report, tuple(notes))
+        notes = variant.notes(self._html_size(variant.email))
+        return Build(issue_id, folder / "build", variant.email, report, tuple(notes))
+
+    def variant(
+        self,
+        name: str = "",
+        *,
+        audience: Iterable[str] = (),
+        lap: Callable[[str], None] = lambda step: None,
+    ) -> Variant:
+        """The issue that `name` means as those in all of `audience` see it; nothing is written.
+
+        Raises ThemeError or IssueError, if it cannot be built.
+        """
+        folder = self.issues / self.issue_id(name)
+        issue = read_issue(folder)
+        theme = self.theme(issue.theme)
+        lap("read")
+        return build_variant(
+            issue,
+            theme,
+            self.masthead,
+            articles=folder / "articles",
+            media_url=self.config.media_url,
+            fit=issue.fit or self.config.fit,
+            audience=frozenset(audience),
+            html_size=self._html_size,
+            lap=lap,
+        )
+
+    def check(
+        self, name: str = "", *, online: bool = False, spam: bool = False, today: date | None = None
+    ) -> Checked:
+        """What is wrong with the issue that `name` means; nothing is written.
+
+        `online` visits its links and pictures, `spam` asks SpamAssassin.  Raises ThemeError or IssueError, if it cannot be
+        built, ConfigError, if a level is given to a check that there is not.
+        """
+        from newsletter.checking import check_variant, longest_reader
+
+        variant = self.variant(name)
+        reader = longest_reader()
+        written = datetime.combine(variant.issue.date, time(12), tzinfo=UTC)
+        fetcher = Fetcher(self.root / ".cache" / "fetch", allow_hosts=self.config.allow_hosts)
+        return check_variant(
+            variant,
+            self.masthead,
+            self.config,
+            root=self.root,
+            values=self.values(variant.issue.id, reader),
+            message=self.message(variant.email, reader, written=written),
+            today=today or date.today(),
+            fetcher=fetcher if online else None,
+            spam=spam,
+        )
 
     @property
     def masthead(self) -> Masthead:
@@ -339,37 +356,16 @@ class Publication:
                 session.send(content, sender=self.sender.address, recipients=[reader.address])
         return [f"{reader.address} by {server}" for reader, _ in messages]
 
-    def _pictures(self, issue: Issue, theme: Theme) -> dict[str, Picture]:
-        """The files among the pictures of `issue` and `theme`, by their paths from the issue's articles."""
-        articles = self.issues / issue.id / "articles"
-        pictures = dict(read_pictures(articles, issue.articles))
-        settings = dict(theme.settings)
-        for value in {str(settings[name]) for name in theme.pictures}:
-            if value and not is_url(value):
-                pictures[f"{FROM_ROOT}{value}"] = read_picture(articles, f"{FROM_ROOT}{value}")
-        return pictures
-
     def _html_size(self, email: Email) -> int:
         """The octets of the HTML as it goes over the wire to the sample reader."""
         values = self.values(email.issue_id, parse_mailbox(SAMPLE_READER))
         return len(quoted_printable.encode(email.html.fill(values)))
 
-    def _too_large(self, email: Email, *, fit: bool) -> list[str]:
-        size = self._html_size(email)
-        if size < LIMIT:
-            return []
-        remedy = (
-            "even with titles alone"
-            if fit
-            else 'write "fit: true" into issue.md to shorten the last articles'
-        )
-        return [f"the HTML is {size / 1000:.0f} kB, and Gmail hides what is behind 102 kB: {remedy}"]
-
-    def _outputs(self, issue: Issue, email: Email) -> dict[str, bytes]:
+    def _outputs(self, variant: Variant) -> dict[str, bytes]:
         """The files of a build but its report; the same inputs give the same bytes."""
-        reader = parse_mailbox(SAMPLE_READER)
+        email, reader = variant.email, parse_mailbox(SAMPLE_READER)
         values = self.values(email.issue_id, reader)
-        written = datetime.combine(issue.date, time(12), tzinfo=UTC)
+        written = datetime.combine(variant.issue.date, time(12), tzinfo=UTC)
         html, web = email.html.fill(values), email.web
         for picture in email.pictures:
             beside = quote(f"../articles/{picture.path}")
@@ -432,15 +428,6 @@ def _letter(
         reply_to=reply_to,
         list_id=list_id,
     )
-
-
-def _shortened(issue: Issue, wanted: Shows, shows: Shows) -> list[str]:
-    """What `fit` left of which article."""
-    return [
-        f"{article.title or article.id}: {show} instead of {before}, so that Gmail does not clip the email"
-        for article, before, show in zip(issue.articles, wanted, shows, strict=True)
-        if show is not before
-    ]
 
 
 def _count(number: int, noun: str) -> str:

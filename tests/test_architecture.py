@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent / "newsletter"
 ORDER = [
     "errors",
     "config",
+    "env",
     "articles",
     "issues",
     "store",
@@ -24,6 +25,8 @@ ORDER = [
     "sending",
     "bounces",
     "reports",
+    "variant",
+    "checking",
     "publication",
     "web",
     "sample",
@@ -34,6 +37,7 @@ ORDER = [
 #: The modules that touch the world, and what of it.  All others take values and return values.
 EDGES = {
     "config": {"disk"},
+    "env": {"disk"},
     "articles.wire": {"network", "clock"},
     "articles.fetch": {"disk", "network"},
     "articles.folder": {"disk"},
@@ -48,6 +52,9 @@ EDGES = {
     "sending.dialogue": {"network"},
     "sending.smtp": {"disk", "network"},
     "sending.outbox": {"clock", "disk", "randomness"},
+    "checks.spam": {"disk"},
+    "variant": {"disk"},
+    "checking": {"disk"},
     "publication": {"disk", "clock"},
     "sample": {"disk"},
 }

@@ -15,14 +15,13 @@ from newsletter.config import (
     CONFIG_NAME,
     SETTINGS,
     Config,
-    Secrets,
     find_root,
     line_of,
     nearest,
     parse_toml,
     read_config,
-    read_secrets,
 )
+from newsletter.env import Secrets, read_secrets
 from newsletter.errors import ConfigError
 
 HEAD = 'name = "Letter"\nfrom = "Letter <letter@example.com>"\n'
@@ -97,6 +96,7 @@ width = 640
 WRONG: dict[type, list[str]] = {
     str: ["1", "true", "1.5", "2026-11-23", "[]", "{}"],
     bool: ['"x"', "1", "[]", "{}"],
+    int: ['"x"', "true", "1.5", "[]", "{}"],
     list: ['"x"', "1", "{}"],
     dict: ['"x"', "[]", "true"],
 }
@@ -115,7 +115,7 @@ def test_a_value_of_the_wrong_type_is_named_with_its_line(
     tmp_path: Path, table: str, key: str, value: str
 ) -> None:
     head = "".join(line for line in HEAD.splitlines(keepends=True) if table or not line.startswith(f"{key} "))
-    top = {"": "", "source": "[[source]]\n", "fetch": "[fetch]\n"}[table]
+    top = {"": "", "source": "[[source]]\n", "fetch": "[fetch]\n", "check": "[check]\n"}[table]
     error = error_of(tmp_path, f"{head}# a comment\n{top}{key} = {value}\n")
     lines = (tmp_path / CONFIG_NAME).read_text().splitlines()
     assert error.where == f"{tmp_path / CONFIG_NAME}:{len(lines)}"

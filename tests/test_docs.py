@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+from newsletter.checks.check import CODES
 from newsletter.cli import COMMANDS, newsletter
 from newsletter.config import KINDS, SETTINGS
 from newsletter.issues.folder import KEYS
@@ -49,6 +50,11 @@ def test_every_key_of_an_issue_and_every_file_of_a_build_is_in_the_readme() -> N
         assert f"`{key}`" in README
     for name in OUTPUTS:
         assert name in README
+
+
+def test_every_code_of_a_check_is_in_the_readme_with_its_meaning() -> None:
+    for code, meaning in CODES.items():
+        assert f"| `{code}` | {meaning} |" in README, f"{code}: python3 dev.py run python docs/codes.py"
 
 
 def test_the_sample_settings_and_the_repositorys_own_are_valid() -> None:

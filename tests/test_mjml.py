@@ -387,6 +387,8 @@ def test_an_attribute_says_in_the_html_what_it_says_in_the_mjml(text: str) -> No
     html = compile_mjml(column(f'<mj-image src="a.png" alt="{escaped}" />'))
     found = Attributes(html, "img").found
     assert found is not None
+    # html.unescape of Python drops references to noncharacters; browsers keep them.
+    text = "".join(character for character in text if ord(character) & 0xFFFE != 0xFFFE)
     assert " ".join((found["alt"] or "").split(" ")).strip() == re.sub(r"[ \t\r\n]+", " ", text).strip()
 
 

@@ -157,8 +157,8 @@ class Fetcher:
         where = display_url(url)
         target = first = parse_target(url, where=where)
         for _ in range(MAX_REDIRECTS + 1):
-            with self._told(where, target), contextlib.ExitStack() as sockets:
-                response = self._ask(target, remembered, accept, deadline, where, sockets)
+            with self.told(where, target), contextlib.ExitStack() as sockets:
+                response = self.ask(target, remembered, accept, deadline, where, sockets)
                 location = response.getheader("Location", "")
                 if response.status in (301, 302, 303, 307, 308) and location:
                     target = redirected(target, location, where=where)
@@ -172,7 +172,7 @@ class Fetcher:
             f"more than {MAX_REDIRECTS} redirects, the last to {display_url(target.url)}", where=where
         )
 
-    def _ask(
+    def ask(
         self,
         target: Target,
         remembered: _Remembered | None,
@@ -180,6 +180,7 @@ class Fetcher:
         deadline: Deadline,
         where: str,
         sockets: contextlib.ExitStack,
+        method: str = "GET",
     ) -> http.client.HTTPResponse:
         """The head of the answer; the body can be read until `sockets` are closed."""
         addresses = self._checked_addresses(target, deadline, where)
@@ -199,7 +200,7 @@ class Fetcher:
             headers["Authorization"] = f"Basic {_basic(target.credentials)}"
         if remembered and remembered.url == target.url:  # an ETag means something only where it comes from
             headers |= remembered.conditions()
-        connection.request("GET", target.path, headers=headers)
+        connection.request(method, target.path, headers=headers)
         return connection.getresponse()
 
     def _checked_addresses(self, target: Target, deadline: Deadline, where: str) -> list[str]:
@@ -274,7 +275,7 @@ class Fetcher:
         return FetchError(f"larger than {self._max_bytes / 1024 / 1024:g} MB", where=where)
 
     @contextlib.contextmanager
-    def _told(self, where: str, target: Target) -> Iterator[None]:
+    def told(self, where: str, target: Target) -> Iterator[None]:
         """Faults of the network in a person's words."""
         shown = display_url(target.url)
         via = "" if shown == where else f" ({shown})"

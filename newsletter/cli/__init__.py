@@ -24,6 +24,7 @@ COMMANDS = {
     "themes": ("start", "List the themes, or the settings of one."),
     "draft": ("make", "New posts become an issue."),
     "build": ("make", "An issue becomes an email."),
+    "check": ("inspect", "What is wrong with an issue, and where to mend it."),
     "send": ("post", "Send a test of an issue."),
 }
 

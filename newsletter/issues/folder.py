@@ -17,7 +17,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import unescape
@@ -46,6 +46,7 @@ KEYS = (
     "not_before",
     "show",
     "fit",
+    "waive",
     "articles",
 )
 _SUFFIXES = (".html", ".md")
@@ -91,7 +92,7 @@ def read_issue(folder: Path) -> Issue:
             hint="add a line to the front matter: date: 2026-11-23",
         )
     opening, _, closing = _around(front.body)
-    articles, shows = _read_articles(folder, front)
+    articles, shows, waived = _read_articles(folder, front)
     return Issue(
         id=folder.name,
         subject=subject,
@@ -104,6 +105,7 @@ def read_issue(folder: Path) -> Issue:
         not_before=front.when("not_before"),
         show=_show(front),
         shows=shows,
+        waived={("", code): reason for code, reason in _waived(front).items()} | waived,
         fit=front.flag("fit"),
         text=_read(folder / TEXT_FILE) if (folder / TEXT_FILE).exists() else "",
         articles=articles,
@@ -125,6 +127,15 @@ def read_used(issues: Path) -> Iterator[tuple[Article, datetime | None]]:
             yield read_article(file), not_before
 
 
+def article_paths(folder: Path) -> dict[str, Path]:
+    """The files of the articles in an issue's folder by the ids of the articles, also of those that are not listed."""
+    return {_article_id(_article_front(path), path): path for path in _article_files(folder)}
+
+
+def _article_id(front: FrontMatter, path: Path) -> str:
+    return front.text("id") or f"path:{path.parent.parent.name}/{path.name}"
+
+
 def read_article(path: Path) -> Article:
     """The frozen article at `path`.  Raises IssueError, if it cannot be read or a value has the wrong type."""
     front = _article_front(path)
@@ -135,7 +146,7 @@ def read_article(path: Path) -> Article:
     )
     url = front.text("url")
     return Article(
-        id=front.text("id") or f"path:{path.parent.parent.name}/{path.name}",
+        id=_article_id(front, path),
         title=front.text("title"),
         url=url,
         author=front.text("author"),
@@ -264,8 +275,20 @@ def _show(front: FrontMatter) -> Show | None:
     return Show(written) if written else None
 
 
-def _read_articles(folder: Path, front: FrontMatter) -> tuple[tuple[Article, ...], dict[str, Show]]:
-    """The listed articles, in the order of the list, and how much of them is shown where their files say so.
+def _waived(front: FrontMatter) -> Mapping[str, str]:
+    """The field `waive`: the reasons by code."""
+    value = front.fields.get("waive") or {}
+    if not isinstance(value, dict) or not all(isinstance(why, str) and why.strip() for why in value.values()):
+        raise front.wrong(
+            "waive", "waive names codes with reasons", 'write below it, indented: W231: "the archive is http"'
+        )
+    return {code: str(why) for code, why in value.items()}
+
+
+def _read_articles(
+    folder: Path, front: FrontMatter
+) -> tuple[tuple[Article, ...], dict[str, Show], dict[tuple[str, str], str]]:
+    """The listed articles, in the order of the list, and how much of them is shown and what is waived where they say so.
 
     Without a list they are all articles, in the order of their names.
     """
@@ -273,6 +296,7 @@ def _read_articles(folder: Path, front: FrontMatter) -> tuple[tuple[Article, ...
     names = front.words("articles") if "articles" in front.fields else tuple(files)
     articles: list[Article] = []
     shows: dict[str, Show] = {}
+    waived: dict[tuple[str, str], str] = {}
     ids: dict[str, str] = {}
     for name in names:
         stem = re.sub(r"\.(?:html|md)\Z", "", name)
@@ -294,9 +318,11 @@ def _read_articles(folder: Path, front: FrontMatter) -> tuple[tuple[Article, ...
             )
         ids[article.id] = name
         articles.append(article)
-        if show := _show(_article_front(files[stem])):
+        own = _article_front(files[stem])
+        if show := _show(own):
             shows[article.id] = show
-    return tuple(articles), shows
+        waived |= {(article.id, code): reason for code, reason in _waived(own).items()}
+    return tuple(articles), shows, waived
 
 
 def _is_file_below(folder: Path, src: str) -> bool:

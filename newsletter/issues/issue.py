@@ -37,7 +37,8 @@ class Issue:
     as safe HTML; `theme`, `segment` and `language` are empty where the publication's own apply; `not_before` is set
     where a first draft left older posts out.  `show` says how much of its articles is shown and `shows` how much of
     single ones, by their ids; where neither does, the theme decides.  `fit` asks for an email that Gmail does not clip.
-    `text` is the editor's own text part, instead of what the theme would make.
+    `text` is the editor's own text part, instead of what the theme would make.  `waived` says why a check's code does
+    not matter here, by the id of the article that says so (empty for the issue) and the code.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Issue:
     shows: Mapping[str, Show] = field(default_factory=dict, hash=False)
     fit: bool = False
     text: str = ""
+    waived: Mapping[tuple[str, str], str] = field(default_factory=dict, hash=False)
 
 
 def is_id(text: str) -> bool:
