@@ -1,0 +1,81 @@
+"""What became of one message to one subscriber.
+
+A server takes a message by its reply to the final dot (or to the last BDAT), or refuses it there or sooner.  Between that
+and the moment we store the reply lies a window in which a crash leaves us unable to tell, so an attempt is written down
+before its first byte is sent, and only a stored reply moves it on.  Nothing ever guesses.  (RFC 1047 describes the window
+and the duplicates it makes.)
+
+    PLANNED --attempt--> IN_DOUBT --2yz--> ACCEPTED
+       ^                     |-----5yz--> REFUSED
+       +---------4yz---------+            (not before, tries)
+    PLANNED --left or suppressed meanwhile--> WITHHELD
+
+Pure: no clock, no socket, no disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class State(IntEnum):
+    """Where a delivery is; the number is what the ledger stores.  IN_DOUBT is a row in `attempt`, never a number there."""
+
+    PLANNED = 0  # chosen as a recipient; no byte sent since the last 4yz
+    IN_DOUBT = 1  # an attempt began; its reply is not stored
+    ACCEPTED = 2  # the server took responsibility for the message
+    REFUSED = 3  # the server will never take this message for this recipient
+    WITHHELD = 4  # left or suppressed before it left
+
+    @property
+    def label(self) -> str:
+        """The word for people: "in doubt"."""
+        return self.name.lower().replace("_", " ")
+
+
+class Stage(StrEnum):
+    """Where in the dialogue with a server."""
+
+    CONNECT = "connecting"
+    GREETING = "greeting"
+    EHLO = "EHLO"
+    STARTTLS = "STARTTLS"
+    AUTH = "signing in"
+    MAIL = "MAIL FROM"
+    RCPT = "RCPT TO"
+    DATA = "DATA"
+    DOT = "end of the message"  # or the last BDAT
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One opened delivery, ready for the wire.
+
+    `content` is the message in pieces (CRLF lines, no line begins with a dot, ends in CRLF); the envelope is ASCII but for
+    an address that needs SMTPUTF8.
+    """
+
+    subscriber_id: int
+    sender: bytes
+    recipient: bytes
+    content: tuple[bytes, ...]
+    size: int
+    smtputf8: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt came to.
+
+    `state` is ACCEPTED, REFUSED, PLANNED (to be tried again: nothing was accepted) or IN_DOUBT; `stage` and `reply` say
+    where and with which words (the reply verbatim, empty where there was none); `relay` names the server; `untouched` says
+    that no byte of this delivery was written, so that it does not count as a try.
+    """
+
+    subscriber_id: int
+    state: State
+    stage: Stage
+    reply: str
+    relay: str
+    untouched: bool = False
