@@ -1,21 +1,25 @@
 """An issue is checked: the subject of the checks is gathered, the checks are asked, their findings settled.
 
 What the checks look at is the email of the reader with the longest data, with the files in which its pieces are written.
-Reads those files and, only with `online`, the web; writes nothing.
+An issue with errors is refused before it is sent.  Reads those files and, only with `online`, the web; writes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 from newsletter.articles.fetch import Fetcher
 from newsletter.checks import spam as spam_check
-from newsletter.checks.check import Checked, check, settled
+from newsletter.checks.check import CODES, Checked, check, meant, settled
+from newsletter.checks.formats import as_text
 from newsletter.checks.online import check_online
+from newsletter.checks.shares import estimated_shares, known_shares
 from newsletter.checks.subject import Limits, SourceFile, Sources, Subject
 from newsletter.config import CONFIG_NAME, Config
+from newsletter.errors import RefusedIssue, UsageError
 from newsletter.issues.folder import ISSUE_FILE, TEXT_FILE, article_paths, issue_ids
 from newsletter.render.build import Masthead
 from newsletter.subscribers.address import Mailbox, parse_mailbox
@@ -29,6 +33,7 @@ LONGEST_READER = (
 _LONGEST_WORDS = "Wolfeschlegelsteinhausenbergerdorff"
 #: For all addresses together, in seconds.
 ONLINE_SECONDS = 30.0
+_NO_DOMAINS: Mapping[str, int] = MappingProxyType({})
 
 
 def longest_reader() -> Mailbox:
@@ -45,21 +50,48 @@ def check_variant(
     values: Mapping[str, str],
     message: bytes,
     today: date,
+    domains: Mapping[str, int] = _NO_DOMAINS,
     fetcher: Fetcher | None = None,
     spam: bool = False,
 ) -> Checked:
     """What is wrong with `variant`, whose `message` to the longest reader has `values`.
 
-    With a `fetcher` links and pictures are visited, with `spam` SpamAssassin is asked.  Raises ConfigError or IssueError,
-    if a level or a waiver names no check.
+    `domains` says how many readers have their mailbox where: which clients they use is estimated from it, unless the
+    publication says so itself.  With a `fetcher` links and pictures are visited, with `spam` SpamAssassin is asked.  Raises
+    ConfigError or IssueError, if a level, a client or a waiver names nothing that there is.
     """
-    subject = _subject(variant, masthead, config, root, values, message, today)
+    where = str(root / CONFIG_NAME)
+    shares = known_shares(config.clients, where=where) or estimated_shares(domains)
+    subject = _subject(variant, masthead, config, root, values, message, today, shares)
     findings = list(check(subject))
     if fetcher:
         findings += check_online(subject, fetcher, seconds=ONLINE_SECONDS)
     if spam:
         findings += spam_check.check(subject)
-    return settled(findings, subject, config.levels, where=str(root / CONFIG_NAME))
+    return settled(findings, subject, config.levels, where=where)
+
+
+def refuse_errors(checked: Checked, despite: Collection[str] = ()) -> None:
+    """Keeps an issue with errors from being sent; the codes in `despite` are sent all the same.
+
+    Raises RefusedIssue, if there are others, with each finding and the remedy; UsageError, if there is no check of a code
+    in `despite`.
+    """
+    for code in despite:
+        if code not in CODES:
+            raise UsageError(
+                f"there is no check {code}{meant(code)}", hint="newsletter check names the codes"
+            )
+    errors = [finding for finding in checked.errors if finding.code not in despite]
+    if not errors:
+        return
+    codes = " ".join(f"--despite {code}" for code in dict.fromkeys(finding.code for finding in errors))
+    count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+    raise RefusedIssue(
+        f"the issue has {count}",
+        excerpt=as_text(errors),
+        hint=f"mend the issue, waive a code with the reason why in its front matter, or send it with {codes}",
+    )
 
 
 def _subject(
@@ -70,6 +102,7 @@ def _subject(
     values: Mapping[str, str],
     message: bytes,
     today: date,
+    shares: Mapping[str, float],
 ) -> Subject:
     email, issue = variant.email, variant.issue
     slots = [slot for part in (email.subject, email.html, email.text) for slot in part.slots]
@@ -88,6 +121,7 @@ def _subject(
         pictures=variant.pictures,
         earlier=_earlier(root / "issues", issue.id),
         limits=Limits(**config.limits),
+        shares=shares,
         sender=config.sender,
         reply_to=config.reply_to,
     )

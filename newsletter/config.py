@@ -22,6 +22,8 @@ KINDS = ("feed", "folder", "page", "text")
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _WEB_ADDRESS = re.compile(r"https?://[^/\s?#]+(?:/[^\s?#]*)?")
+#: What shares may add up to, in per cent: each may have been rounded up.
+_ALL_READERS = 101
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -38,7 +40,8 @@ class SourceConfig:
 class Config:
     """What `newsletter.toml` says; see the README's table of settings for each.
 
-    `limits` and `levels` are `[check]`: sizes in kB by name, levels by code.  `theme_settings` are the tables
+    `limits`, `levels` and `clients` are `[check]`: sizes in kB by name, levels by code, shares of the readers in per cent
+    by email client.  `theme_settings` are the tables
     `[themes.NAME]` by name, as they stand there: a theme knows what may be set; `theme_places` says for each where it
     begins (`newsletter.toml:12`).  Which themes there are is not known here: see `check_themes`.
     """
@@ -58,6 +61,7 @@ class Config:
     fit: bool = False
     limits: Mapping[str, int] = field(default_factory=dict, hash=False)
     levels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    clients: Mapping[str, float] = field(default_factory=dict, hash=False)
     theme_settings: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
     theme_places: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -114,6 +118,7 @@ SETTINGS: Mapping[str, Mapping[str, _Setting]] = {
         "html_error": _Setting(int, "html_error = 102"),
         "images_warning": _Setting(int, "images_warning = 1000"),
         "levels": _Setting(dict, 'levels = { W231 = "off" }'),
+        "clients": _Setting(dict, 'clients = { "outlook.windows" = 12.4, "gmail.android" = 30 }'),
     },
     "fetch": {"allow_hosts": _Setting(list, 'allow_hosts = ["localhost:8000"]')},
 }
@@ -248,6 +253,7 @@ class _Reader:
             fit=table.get("fit", False),
             limits={key: value for key, value in check.items() if isinstance(value, int)},
             levels=check.get("levels", {}),
+            clients=self.clients(check.get("clients", {})),
             theme_settings=themes,
             theme_places={name: self.place(["themes", name]) for name in themes},
         )
@@ -317,6 +323,25 @@ class _Reader:
             if level not in ("error", "warning", "off"):
                 message = f"the level of {code} is error, warning or off"
                 raise self.error(["check", "levels"], message, SETTINGS["check"]["levels"].example)
+
+    def clients(self, table: dict[str, Any]) -> dict[str, float]:
+        """The shares by client; `outlook.windows = 12.4` without quotes is a table in a table, and means the same."""
+        shares: dict[str, float] = {}
+        for family, value in table.items():
+            named = (
+                {f"{family}.{part}": share for part, share in value.items()}
+                if isinstance(value, dict)
+                else {}
+            )
+            shares |= named or {family: value}
+        for client, share in shares.items():
+            if not isinstance(share, int | float) or isinstance(share, bool) or not 0 <= share <= 100:
+                message = f"the share of {client} is a number from 0 to 100, in per cent of the readers"
+                raise self.error(["check", "clients"], message, SETTINGS["check"]["clients"].example)
+        if (total := sum(shares.values())) > _ALL_READERS:
+            message = f"the shares of the clients add up to {total:g} %"
+            raise self.error(["check", "clients"], message, "all readers together are 100 %")
+        return shares
 
     def check_themes(self, themes: dict[str, Any]) -> None:
         for name, settings in themes.items():

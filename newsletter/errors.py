@@ -8,6 +8,7 @@
     |   |-- IssueError                issues/ID: front matter, articles
     |   `-- ThemeError                templates: Jinja2, MJML, CSS
     |-- NothingNew                1   a draft that found no new article
+    |-- RefusedIssue              1   an issue with errors is not sent
     |-- FetchError                2   the network: an address that is refused or does not answer
     |   `-- FetchLater           75   the same may work later (time-out, 5xx, 429)
     `-- DeliveryError             1   a mail server's final no, its reply verbatim
@@ -94,6 +95,10 @@ class ThemeError(WriterError):
 
 class NothingNew(NewsletterError):
     """A draft found no article that is not already in an issue."""
+
+
+class RefusedIssue(NewsletterError):
+    """What the checks found keeps an issue from being sent."""
 
 
 class FetchError(NewsletterError):

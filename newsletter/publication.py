@@ -273,11 +273,18 @@ class Publication:
         )
 
     def check(
-        self, name: str = "", *, online: bool = False, spam: bool = False, today: date | None = None
+        self,
+        name: str = "",
+        *,
+        online: bool = False,
+        spam: bool = False,
+        today: date | None = None,
+        domains: Mapping[str, int] | None = None,
     ) -> Checked:
         """What is wrong with the issue that `name` means; nothing is written.
 
-        `online` visits its links and pictures, `spam` asks SpamAssassin.  Raises ThemeError or IssueError, if it cannot be
+        `online` visits its links and pictures, `spam` asks SpamAssassin; `domains` says how many readers have their mailbox
+        where, from which their email clients are estimated.  Raises ThemeError or IssueError, if it cannot be
         built, ConfigError, if a level is given to a check that there is not.
         """
         from newsletter.checking import check_variant, longest_reader
@@ -294,6 +301,7 @@ class Publication:
             values=self.values(variant.issue.id, reader),
             message=self.message(variant.email, reader, written=written),
             today=today or date.today(),
+            domains=domains or {},
             fetcher=fetcher if online else None,
             spam=spam,
         )

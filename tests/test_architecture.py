@@ -52,6 +52,8 @@ EDGES = {
     "sending.dialogue": {"network"},
     "sending.smtp": {"disk", "network"},
     "sending.outbox": {"clock", "disk", "randomness"},
+    "checks.caniemail": {"disk"},  # a file of the package
+    "checks.refresh": {"disk"},
     "checks.spam": {"disk"},
     "variant": {"disk"},
     "checking": {"disk"},

@@ -153,6 +153,12 @@ def test_contrast_is_that_of_wcag(one: str, other: str, ratio: float) -> None:
     assert round(contrast(first[0], second[0]), 2) == ratio
 
 
+def test_a_colour_that_cannot_be_told_on_a_screen_is_none() -> None:
+    for text in ("oklch(50% 0.1 20)", "lab(50% 1 2)", "color(display-p3 1 0 0)", "none", "rgb(", "var(--x)"):
+        assert parse_color(text) is None, text
+    assert looks('<p style="color:oklch(50% 0.1 20)">X</p>')[0].text == "X"
+
+
 def _start(text: str) -> str:
     """The beginning of a text, of which Chromium's pieces and ours are known."""
     return " ".join(text.split())[:40]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -158,3 +159,18 @@ def test_warnings_fail_only_when_that_is_asked(make_letter: MakeLetter) -> None:
     assert not letter.check(today=DAY).errors
     assert run("check", cwd=letter.root).returncode == 0
     assert run("check", "--strict", cwd=letter.root).returncode == 1
+
+
+def test_without_online_nothing_leaves_the_machine(
+    make_letter: MakeLetter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = make_letter({"a.md": POST.replace("http://localhost:8000/x", "https://example.com/x")})
+    drafted(letter)
+
+    def nobody(*_: object, **__: object) -> None:
+        raise AssertionError("a check without --online asks the network")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, nobody)
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    assert letter.check(today=DAY, domains={"gmail.com": 3}).findings

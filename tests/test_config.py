@@ -202,6 +202,49 @@ def test_a_value_of_the_wrong_type_is_named_with_its_line(
         (f'{HEAD}source = [{{ pth = "posts" }}]\n', 3, "unknown setting [source] pth", "known here"),
         (f"{HEAD}[fetch]\nallow_hosts = [80]\n", 4, "must be a list of host names", "localhost:8000"),
         (f"{HEAD}fetch.allow_hosts = [80]\n", 3, "must be a list of host names", "localhost:8000"),
+        (
+            f'{HEAD}[check]\nhtml_error = 80\nclients = {{ "outlook.windows" = "many" }}\n',
+            5,
+            "the share of outlook.windows is a number from 0 to 100",
+            "12.4",
+        ),
+        (
+            f"{HEAD}[check.clients]\noutlook.windows = 101\n",
+            3,
+            "the share of outlook.windows is a number",
+            "12.4",
+        ),
+        (
+            f"{HEAD}[check.clients]\noutlook.windows = -1\n",
+            3,
+            "the share of outlook.windows is a number",
+            "12.4",
+        ),
+        (
+            f"{HEAD}[check.clients]\noutlook.windows = true\n",
+            3,
+            "the share of outlook.windows is a number",
+            "12.4",
+        ),
+        (
+            f"{HEAD}[check.clients]\noutlook.windows.old = 1\n",
+            3,
+            "the share of outlook.windows is a number",
+            "",
+        ),
+        (
+            f"{HEAD}[check.clients]\noutlook.windows = nan\n",
+            3,
+            "the share of outlook.windows is a number",
+            "",
+        ),
+        (f"{HEAD}[check]\nclients = 5\n", 4, "[check] clients must be a table", "outlook.windows"),
+        (
+            f"{HEAD}[check.clients]\noutlook.windows = 60\ngmail.ios = 50\n",
+            3,
+            "the shares of the clients add up to 110 %",
+            "100 %",
+        ),
         (f'{HEAD}[themes]\naccent = "#123456"\n', 4, "[themes] accent must be a table", "[themes.NAME]"),
         (
             f"{HEAD}[themes.digest]\nwidth = 600\naccent = true\n",
@@ -522,3 +565,16 @@ def test_tables_for_themes_that_there_are_and_none_at_all_are_right(tmp_path: Pa
     for tables in ("", "[themes.digest]\nwidth = 600\n"):
         (tmp_path / CONFIG_NAME).write_text(f"{HEAD}\n{tables}")
         read_config(tmp_path).check_themes(["digest"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[check]\nclients = { "outlook.windows" = 12.4, "gmail.ios" = 30 }\n',
+        "[check]\nclients = { outlook.windows = 12.4, gmail.ios = 30 }\n",
+        "[check.clients]\noutlook.windows = 12.4\ngmail.ios = 30\n",
+    ],
+)
+def test_shares_of_clients_are_written_with_or_without_quotes(tmp_path: Path, text: str) -> None:
+    (tmp_path / "newsletter.toml").write_text(f"{HEAD}{text}")
+    assert read_config(tmp_path).clients == {"outlook.windows": 12.4, "gmail.ios": 30}

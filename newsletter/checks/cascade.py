@@ -84,17 +84,22 @@ def parse_color(text: str) -> tuple[Color, float] | None:
     """The colour that CSS writes as `text`, and how opaque it is; None if it is none, or cannot be told."""
     try:
         parsed = tinycss2.color4.parse_color(text)
-    except (ValueError, ArithmeticError):
+        if parsed is None or isinstance(parsed, str):
+            return None
+        # oklch(), lab() and their like have no way to sRGB in tinycss2.
+        red, green, blue = (min(1.0, max(0.0, part or 0.0)) for part in parsed.to("srgb").coordinates)
+    except (ValueError, ArithmeticError, NotImplementedError):
         return None
-    if parsed is None or isinstance(parsed, str):
-        return None
-    red, green, blue = (min(1.0, max(0.0, part or 0.0)) for part in parsed.to("srgb").coordinates)
     return (red, green, blue), parsed.alpha
 
 
-@lru_cache(maxsize=8)
 def looks(html: str, *, dark: bool = False) -> tuple[Look, ...]:
     """Every text of `html` that is shown, in the order of the document, as a light or a dark program shows it."""
+    return _looks(html, dark)  # for a cache, looks(html) and looks(html, dark=False) are two
+
+
+@lru_cache(maxsize=8)
+def _looks(html: str, dark: bool) -> tuple[Look, ...]:
     page = document(html)
     sheets = sheets_of(tuple(style_texts(page)), dark)
     canvas = _canvas(dark=dark and _says_dark(page, sheets))
@@ -252,6 +257,7 @@ def _is_hidden(winners: dict[str, str], size: float) -> bool:
     )
 
 
+@lru_cache(maxsize=512)
 def _luminance(color: Color) -> float:
     red, green, blue = (
         part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in color

@@ -20,6 +20,7 @@ from typing import Any
 import tinycss2
 
 from newsletter.checks.cascade import WHITE, looks
+from newsletter.checks.css_text import css_text
 from newsletter.checks.finding import Finding
 from newsletter.checks.parsed import document
 from newsletter.checks.style_rules import is_for_dark, style_texts
@@ -278,4 +279,4 @@ def _place_of_head(subject: Subject) -> str:
 @lru_cache(maxsize=32)
 def _has_dark_rules(css: str) -> bool:
     nodes = tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
-    return any(node.type == "at-rule" and is_for_dark(tinycss2.serialize(node.prelude)) for node in nodes)
+    return any(node.type == "at-rule" and is_for_dark(css_text(node.prelude)) for node in nodes)

@@ -55,7 +55,9 @@ def weights(subject: Subject) -> dict[str, int]:
     # From the end of the document to its beginning: an element comes behind its children.
     for element in reversed(list(page.iter("*"))):
         texts = [element.text, *(child.tail for child in element)]
-        found = {marks[text] for raw in texts if raw and (text := one_line(raw)) in marks}
+        found = {
+            marks[text] for raw in texts if raw and not raw.isspace() and (text := one_line(raw)) in marks
+        }
         found |= {marks[link] for link in (element.get("href"),) if link in marks}
         found |= {owners[child] for child in element if owners.get(child, "") != ""}  # type: ignore[misc]
         owners[element] = "" if not found else found.pop() if len(found) == 1 else None

@@ -20,6 +20,7 @@ import cssselect
 import tinycss2
 from cssselect import parser as selectors
 
+from newsletter.checks.css_text import css_text
 from newsletter.checks.parsed import document
 
 _DARK_QUERY = re.compile(r"prefers-color-scheme\s*:\s*dark", re.I)
@@ -61,8 +62,13 @@ class Node:
         own = [*(f".{name}" for name in self.classes), *(f"[{name}" for name in self.attributes)]
         outer = parent.around if parent else frozenset()
         self.around: frozenset[str] = outer.union(own) if own else outer
-        text = (element.text or "") + "".join(child.tail or "" for child in element)
-        self.text = " ".join(_INVISIBLE.sub(" ", text).split()) if text.strip() else ""
+        text = element.text or ""
+        if len(element):
+            text += "".join([child.tail or "" for child in element])
+        if text and not text.isspace():
+            self.text = " ".join((text if text.isascii() else _INVISIBLE.sub(" ", text)).split())
+        else:
+            self.text = ""
 
 
 class Declaration(NamedTuple):
@@ -163,7 +169,7 @@ def _rules(parsed: list[Any], dark: bool, in_dark: bool = False) -> Iterator[tup
         if node.type == "qualified-rule":
             yield node, in_dark
         elif node.type == "at-rule" and node.lower_at_keyword == "media" and node.content:
-            media = tinycss2.serialize(node.prelude)
+            media = css_text(node.prelude)
             if _applies(media, dark) and not _NARROWING.search(media):
                 inner = tinycss2.parse_rule_list(node.content, skip_comments=True, skip_whitespace=True)
                 yield from _rules(inner, dark, in_dark or is_for_dark(media))
@@ -172,7 +178,7 @@ def _rules(parsed: list[Any], dark: bool, in_dark: bool = False) -> Iterator[tup
 def _read_rule(rule: Any, order: int) -> Iterator[tuple[str, Rule]]:
     """The rules that a list of selectors makes, with their keys; `order` is the first one's."""
     sets = declarations(rule.content)
-    for text in _parts(tinycss2.serialize(rule.prelude)) if sets else ():
+    for text in _parts(css_text(rule.prelude)) if sets else ():
         try:
             parsed = cssselect.parse(text)
         except (cssselect.SelectorError, RecursionError):
@@ -196,7 +202,7 @@ def declarations(content: Any) -> dict[str, Declaration]:
     found: dict[str, Declaration] = {}
     for part in tinycss2.parse_blocks_contents(content, skip_comments=True, skip_whitespace=True):
         if part.type == "declaration" and part.lower_name in _LOOKED_AT:
-            value = tinycss2.serialize(part.value).strip()
+            value = css_text(part.value).strip()
             before = found.get(part.lower_name)
             if before is None or part.important or not before.important:
                 found.pop(part.lower_name, None)

@@ -89,7 +89,8 @@ class Subject:
 
     `html`, `text` and `subject` are as the reader with the longest data gets them, `message` is the whole message to
     that reader; `pictures` are the issue's own, by path; `earlier` says in which earlier issue an article was, by the
-    article's id; `sender`, `reply_to` and `unsubscribe` are addresses as they go into the headers.
+    article's id; `shares` are the readers by email client, in per cent, empty where nothing is known of them; `sender` and
+    `reply_to` are addresses as they go into the headers.
     """
 
     issue: Issue
@@ -105,6 +106,7 @@ class Subject:
     pictures: Mapping[str, Picture] = field(default_factory=dict, hash=False)
     earlier: Mapping[str, str] = field(default_factory=dict, hash=False)
     limits: Limits = field(default_factory=Limits)
+    shares: Mapping[str, float] = field(default_factory=dict, hash=False)
     sender: str = ""
     reply_to: str = ""
 
