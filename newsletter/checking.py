@@ -17,6 +17,7 @@ from newsletter.checks.check import CODES, Checked, check, meant, settled
 from newsletter.checks.formats import as_text
 from newsletter.checks.online import check_online
 from newsletter.checks.shares import estimated_shares, known_shares
+from newsletter.checks.size import weights
 from newsletter.checks.subject import Limits, SourceFile, Sources, Subject
 from newsletter.config import CONFIG_NAME, Config
 from newsletter.errors import RefusedIssue, UsageError
@@ -92,6 +93,20 @@ def refuse_errors(checked: Checked, despite: Collection[str] = ()) -> None:
         excerpt=as_text(errors),
         hint=f"mend the issue, waive a code with the reason why in its front matter, or send it with {codes}",
     )
+
+
+def weigh_variant(
+    variant: Variant,
+    masthead: Masthead,
+    config: Config,
+    *,
+    root: Path,
+    values: Mapping[str, str],
+    message: bytes,
+    today: date,
+) -> dict[str, int]:
+    """How many octets of the HTML of `variant` each article takes, by its id, the heaviest first."""
+    return weights(_subject(variant, masthead, config, root, values, message, today, {}))
 
 
 def _subject(

@@ -24,6 +24,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _WEB_ADDRESS = re.compile(r"https?://[^/\s?#]+(?:/[^\s?#]*)?")
 #: What shares may add up to, in per cent: each may have been rounded up.
 _ALL_READERS = 101
+_DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -64,6 +65,9 @@ class Config:
     clients: Mapping[str, float] = field(default_factory=dict, hash=False)
     theme_settings: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
     theme_places: Mapping[str, str] = field(default_factory=dict, hash=False)
+    dkim_domain: str = ""
+    dkim_selector: str = ""
+    dkim_ed25519_selector: str = ""
 
     def check_themes(self, known: Collection[str]) -> None:
         """Raises ConfigError, if a table `[themes.NAME]` sets something for a theme that is not one of `known`."""
@@ -106,6 +110,7 @@ SETTINGS: Mapping[str, Mapping[str, _Setting]] = {
         "source": _Setting(list, 'write [[source]] and below it path = "posts"'),
         "check": _Setting(dict, "write [check] and below it html_warning = 80"),
         "fetch": _Setting(dict, 'write [fetch] and below it allow_hosts = ["localhost:8000"]'),
+        "dkim": _Setting(dict, 'write [dkim] and below it selector = "news"'),
         "themes": _Setting(dict, 'write [themes.digest] and below it accent = "#a8381c"'),
     },
     "source": {
@@ -121,6 +126,15 @@ SETTINGS: Mapping[str, Mapping[str, _Setting]] = {
         "clients": _Setting(dict, 'clients = { "outlook.windows" = 12.4, "gmail.android" = 30 }'),
     },
     "fetch": {"allow_hosts": _Setting(list, 'allow_hosts = ["localhost:8000"]')},
+    "dkim": {
+        "domain": _Setting(
+            str, 'domain = "example.com"', form=_DOMAIN, what="a domain in lower case and ASCII"
+        ),
+        "selector": _Setting(str, 'selector = "news"', form=_DOMAIN, what="the name before ._domainkey"),
+        "ed25519_selector": _Setting(
+            str, 'ed25519_selector = "news-ed"', form=_DOMAIN, what="the name before ._domainkey"
+        ),
+    },
 }
 _TYPE_NAMES: Mapping[type, str] = {
     str: "a text in quotes",
@@ -233,7 +247,7 @@ class _Reader:
         for name, number, entry in _tables(table):
             self.check_values(entry, name, number)
         fetch, themes = table.get("fetch", {}), table.get("themes", {})
-        check = table.get("check", {})
+        check, dkim = table.get("check", {}), table.get("dkim", {})
         self.check_hosts(fetch.get("allow_hosts", []))
         self.check_checks(check)
         self.check_themes(themes)
@@ -256,6 +270,9 @@ class _Reader:
             clients=self.clients(check.get("clients", {})),
             theme_settings=themes,
             theme_places={name: self.place(["themes", name]) for name in themes},
+            dkim_domain=dkim.get("domain", ""),
+            dkim_selector=dkim.get("selector", ""),
+            dkim_ed25519_selector=dkim.get("ed25519_selector", ""),
         )
 
     def media_url(self, table: dict[str, Any]) -> str:
@@ -368,7 +385,7 @@ def _tables(table: dict[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
     for number, source in enumerate(sources if isinstance(sources, list) else ()):
         if isinstance(source, dict):
             yield "source", number, source
-    for name in ("check", "fetch"):
+    for name in ("check", "fetch", "dkim"):
         if isinstance(entry := table.get(name), dict):
             yield name, 0, entry
 

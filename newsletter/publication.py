@@ -13,59 +13,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from newsletter.articles.fetch import Fetcher
-from newsletter.articles.remote_pictures import learn_sizes
-from newsletter.articles.source import is_url, local_folder, read_paste, read_source
-from newsletter.config import (
-    CONFIG_NAME,
-    Config,
-    SourceConfig,
-    find_root,
-    nearest,
-    read_config,
-)
+from newsletter.config import CONFIG_NAME, Config, find_root, nearest, read_config
 from newsletter.env import Secrets, read_secrets
-from newsletter.errors import ConfigError, IssueError, NewsletterError, NothingNew, SourceError, UsageError
+from newsletter.errors import ConfigError, IssueError, NewsletterError
 from newsletter.issues.built import replace_build
-from newsletter.issues.draft import choose, compose
-from newsletter.issues.folder import add_articles, issue_ids, read_issue, read_used, write_issue
-from newsletter.issues.issue import Issue, is_id
+from newsletter.issues.folder import issue_ids, read_issue
+from newsletter.issues.issue import Issue
 from newsletter.render.build import Email, Masthead
 from newsletter.render.images import copy_pictures
-from newsletter.render.merge import Template
 from newsletter.render.theme import Theme, read_theme, theme_names
 from newsletter.sending import message, quoted_printable
+from newsletter.sending.dkim import Signer
+from newsletter.sending.dkim_keys import read_signers
+from newsletter.sending.letter import letter_of
 from newsletter.sending.outbox import write_message
 from newsletter.sending.smtp import Session, parse_server
+from newsletter.sending.trial import trial
 from newsletter.subscribers.address import Mailbox, parse_mailbox
 from newsletter.variant import Variant, build_variant
 
 if TYPE_CHECKING:
     from newsletter.checks.check import Checked
+    from newsletter.drafting import Draft
 
 #: Who reads `build/email.html` and `build/email.eml`: somebody of whom nothing is known (RFC 2606, section 3).
 SAMPLE_READER = "reader@example.com"
 OUTPUTS = ("email.html", "email.txt", "email.eml", "web.html", "report.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What `Publication.draft` did: the issue, how many articles it took, what stayed out and why."""
-
-    issue_id: str
-    folder: Path
-    articles: int
-    left: int = 0
-    older: int = 0
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,60 +145,19 @@ class Publication:
         With the id of an issue that exists, they are added behind its articles.  Raises NothingNew, if there are none,
         SourceError or FetchError, if a source cannot be read; then nothing was written.
         """
-        if issue_id and not is_id(issue_id):
-            raise UsageError(
-                f"{issue_id!r} cannot be an issue's id",
-                hint="use a-z, 0-9 and -, at most 80: 2026-11-23-autumn",
-            )
-        fetcher = Fetcher(self.root / ".cache" / "fetch", allow_hosts=self.config.allow_hosts)
-        places = [] if paste else self._places(sources)
-        readings = [read_paste(paste)] if paste else []
-        for location, kind in places:
-            base_url = self.config.base_url
-            readings.append(
-                read_source(location, kind=kind, root=self.root, base_url=base_url, fetcher=fetcher)
-            )
-        articles = [article for reading in readings for article in reading.articles]
-        notes = [note for reading in readings for note in reading.notes]
-        ids = issue_ids(self.issues)
-        used = list(read_used(self.issues))
-        archive = max((not_before for _, not_before in used if not_before), default=None)
-        choice = choose(
-            articles,
-            (article for article, _ in used),
-            first=not ids,
+        from newsletter.drafting import draft
+
+        return draft(
+            self.root,
+            self.config,
+            self.secrets,
+            sources,
+            paste=paste,
             since=since,
-            not_before=archive,
             most=most,
+            issue_id=issue_id,
+            today=today or date.today(),
         )
-        if notes and not articles:
-            raise SourceError(f"no post could be read ({_count(len(notes), 'reason')})", hint=notes[0])
-        if not choice.taken:
-            older = f" ({choice.older} older ones: --since takes them)" if choice.older else ""
-            raise NothingNew(
-                f"nothing new: {_count(len(articles), 'post')} read, all already in an issue or too old{older}"
-                if articles
-                else "nothing new: no posts found"
-            )
-        if self.config.picture_sizes:
-            taken, unknown = learn_sizes(choice.taken, fetcher)
-            choice = replace(choice, taken=taken)
-            notes += unknown
-        folders = [local_folder(location, root=self.root) for location, _ in places]
-        elsewhere = [folder for folder in folders if folder]
-        if issue_id in ids:
-            written = add_articles(self.issues / issue_id, choice.taken, root=self.root, elsewhere=elsewhere)
-        else:
-            issue = compose(
-                choice,
-                name=self.config.name,
-                day=today or date.today(),
-                taken_ids=self._names(),
-                issue_id=issue_id,
-            )
-            written = write_issue(self.issues, issue, root=self.root, elsewhere=elsewhere)
-        folder, notes = written.folder, [*notes, *written.notes]
-        return Draft(folder.name, folder, len(choice.taken), choice.left, choice.older, tuple(notes))
 
     def build(self, name: str = "", *, audience: Iterable[str] = ()) -> Build:
         """The issue that `name` means, built into its `build` folder: the variant for those in all of `audience`.
@@ -242,7 +184,7 @@ class Publication:
         timings["total"] = round((perf_counter() - started) * 1000, 1)
         report = variant.report(files, timings)
         replace_build(folder / "build", files, report)
-        notes = variant.notes(self._html_size(variant.email))
+        notes = variant.notes(self.html_size(variant.email))
         return Build(issue_id, folder / "build", variant.email, report, tuple(notes))
 
     def variant(
@@ -268,7 +210,7 @@ class Publication:
             media_url=self.config.media_url,
             fit=issue.fit or self.config.fit,
             audience=frozenset(audience),
-            html_size=self._html_size,
+            html_size=self.html_size,
             lap=lap,
         )
 
@@ -326,11 +268,23 @@ class Publication:
             "subscriber.last_name": words[-1] if len(words) > 1 else "",
         }
 
-    def message(self, email: Email, reader: Mailbox, *, written: datetime, note: str = "") -> bytes:
-        """The bytes of `email` for `reader`, dated `written`; `note` goes before the subject in brackets."""
-        values = self.values(email.issue_id, reader)
-        list_id = f"{self.config.name} <{self._list_id()}>"
-        letter = _letter(email, self.sender, self.reply_to, list_id, note)
+    def message(
+        self,
+        email: Email,
+        reader: Mailbox,
+        *,
+        written: datetime,
+        note: str = "",
+        attributes: Mapping[str, str] = MappingProxyType({}),
+        signers: Sequence[Signer] = (),
+    ) -> bytes:
+        """The bytes of `email` for `reader`, dated `written`, whose merge fields are first those in `attributes`.
+
+        `note` goes before the subject in brackets.
+        """
+        values = {**self.values(email.issue_id, reader), **attributes}
+        list_id = f"{self.config.name} <newsletter.{self.sender.address.domain}>"
+        letter = letter_of(email, self.sender, self.reply_to, list_id, note)
         return letter.compose(
             reader,
             values,
@@ -339,19 +293,37 @@ class Publication:
                 email.digest, str(reader.address), self.sender.address.domain
             ),
             list_unsubscribe=[values["unsubscribe_url"]],
+            signers=signers,
         )
 
-    def send_test(self, build: Build, readers: Iterable[str], *, now: datetime | None = None) -> list[str]:
+    def send_test(
+        self,
+        build: Build,
+        readers: Iterable[str],
+        *,
+        seen_by: Mailbox | None = None,
+        attributes: Mapping[str, str] = MappingProxyType({}),
+        now: datetime | None = None,
+    ) -> list[str]:
         """One message of `build` to each of `readers`: through SMTP_URL, or into the outbox where none is set.
 
-        What comes back says for each where it went.  Raises UsageError, if an address is none (nothing was sent then),
-        DeliveryError, if the server refuses.
+        Each says that it is what `seen_by` with `attributes` would get, or its reader, whose the links to leave are.  What
+        comes back says where each went.  Raises UsageError, if an address is none (nothing was sent), ConfigError, if a key
+        cannot sign, DeliveryError.
         """
         mailboxes = [parse_mailbox(reader) for reader in readers]
         written = now or datetime.now(UTC)
-        messages = [
-            (reader, self.message(build.email, reader, written=written, note="Test")) for reader in mailboxes
-        ]
+        signers = read_signers(self.root, self.config, self.secrets, sender_domain=self.sender.address.domain)
+
+        def test_for(reader: Mailbox) -> bytes:
+            values = {**self.values(build.issue_id, seen_by or reader), **attributes}
+            values = {name: value for name, value in values.items() if name.startswith("subscriber.")}
+            email = trial(build.email, seen_by or reader)
+            return self.message(
+                email, reader, written=written, note="Test", attributes=values, signers=signers
+            )
+
+        messages = [(reader, test_for(reader)) for reader in mailboxes]
         url = self.secrets.get("SMTP_URL")
         if not url:
             return [
@@ -364,8 +336,8 @@ class Publication:
                 session.send(content, sender=self.sender.address, recipients=[reader.address])
         return [f"{reader.address} by {server}" for reader, _ in messages]
 
-    def _html_size(self, email: Email) -> int:
-        """The octets of the HTML as it goes over the wire to the sample reader."""
+    def html_size(self, email: Email) -> int:
+        """How many octets the HTML has as it goes over the wire to the sample reader."""
         values = self.values(email.issue_id, parse_mailbox(SAMPLE_READER))
         return len(quoted_printable.encode(email.html.fill(values)))
 
@@ -385,31 +357,6 @@ class Publication:
             "web.html": web.encode(),
         }
 
-    def _places(self, sources: Sequence[str]) -> list[tuple[str, str]]:
-        """Where to read, with the secrets filled in, and the kinds: `sources`, or else the publication's own."""
-        configs = [SourceConfig(source) for source in sources] or list(self.config.sources)
-        if not configs:
-            raise ConfigError(
-                "there is no source",
-                where=str(self.root / CONFIG_NAME),
-                hint='add [[source]] with path = "posts" or url = "https://...", or name one: newsletter draft SOURCE',
-            )
-        places = []
-        for config in configs:
-            location = config.location
-            if "${" in location:
-                location = self.secrets.fill(location, where=config.where)
-            near = Path.cwd() / Path(location).expanduser()
-            is_named = bool(sources) and not is_url(location) and near.exists()
-            places.append((str(near) if is_named else location, config.kind))
-        return places
-
-    def _names(self) -> list[str]:
-        return [entry.name for entry in self.issues.iterdir()] if self.issues.is_dir() else []
-
-    def _list_id(self) -> str:
-        return f"newsletter.{self.sender.address.domain}"
-
     def _mailbox(self, key: str, text: str) -> Mailbox:
         try:
             return parse_mailbox(text)
@@ -419,24 +366,3 @@ class Publication:
                 where=str(self.root / CONFIG_NAME),
                 hint=f'{key} = "My Newsletter <news@example.com>"',
             ) from error
-
-
-@lru_cache(maxsize=4)  # the same email goes to one reader after another
-def _letter(
-    email: Email, sender: Mailbox, reply_to: Mailbox | None, list_id: str, note: str
-) -> message.FormLetter:
-    """`email` ready for any reader, `note` before its subject in brackets."""
-    return message.prepare(
-        sender=sender,
-        subject=Template((f"[{note}] ", *email.subject.parts)) if note else email.subject,
-        text=email.text,
-        html=email.html,
-        pictures=[(p.cid, p.content_type, Path(p.path).name, p.content) for p in email.pictures],
-        boundary=email.digest[:24],
-        reply_to=reply_to,
-        list_id=list_id,
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -27,6 +27,7 @@ ORDER = [
     "reports",
     "variant",
     "checking",
+    "drafting",
     "publication",
     "web",
     "sample",
@@ -50,6 +51,7 @@ EDGES = {
     "render.mjml_schema": {"disk"},  # a file of the package
     "render.images": {"disk"},
     "sending.dialogue": {"network"},
+    "sending.dkim_keys": {"disk"},
     "sending.smtp": {"disk", "network"},
     "sending.outbox": {"clock", "disk", "randomness"},
     "checks.caniemail": {"disk"},  # a file of the package
@@ -57,7 +59,13 @@ EDGES = {
     "checks.spam": {"disk"},
     "variant": {"disk"},
     "checking": {"disk"},
+    "drafting": {"disk"},
     "publication": {"disk", "clock"},
+    "web.desk": {"clock", "disk"},
+    "web.live": {"disk", "network"},
+    "web.preview": {"disk", "network", "randomness"},
+    "web.shots": {"disk"},
+    "web.visual": {"disk"},
     "sample": {"disk"},
 }
 #: Modules and names by which a module touches the world.

@@ -115,7 +115,9 @@ def test_a_value_of_the_wrong_type_is_named_with_its_line(
     tmp_path: Path, table: str, key: str, value: str
 ) -> None:
     head = "".join(line for line in HEAD.splitlines(keepends=True) if table or not line.startswith(f"{key} "))
-    top = {"": "", "source": "[[source]]\n", "fetch": "[fetch]\n", "check": "[check]\n"}[table]
+    top = {"": "", "source": "[[source]]\n", "fetch": "[fetch]\n", "check": "[check]\n", "dkim": "[dkim]\n"}[
+        table
+    ]
     error = error_of(tmp_path, f"{head}# a comment\n{top}{key} = {value}\n")
     lines = (tmp_path / CONFIG_NAME).read_text().splitlines()
     assert error.where == f"{tmp_path / CONFIG_NAME}:{len(lines)}"

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from newsletter.errors import WriterError
 from newsletter.render.merge import Context, Field, Slot, Template
+from newsletter.sending.headers import mailbox_line, recipient_line
 from newsletter.sending.message import FormLetter, deterministic_id, prepare
-from newsletter.subscribers.address import Mailbox, parse_address, parse_mailbox
+from newsletter.subscribers.address import Address, Mailbox, parse_address, parse_mailbox
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -590,11 +591,9 @@ def test_a_value_is_encoded_once_for_each_context_in_which_it_stands() -> None:
     letter = prepared(
         text=Template((Slot(LEAVE, Context.TEXT),)), html=Template((link, "a", link, name, link))
     )
-    assert [(slot, len(places)) for slot, places in letter.blanks] == [
-        (Slot(LEAVE, Context.TEXT), 1),
-        (link, 3),
-        (name, 1),
-    ]
+    places = {slot: len(places) for _, blanks in letter.blanks for slot, places in blanks}
+    assert places == {Slot(LEAVE, Context.TEXT): 1, link: 3, name: 1}
+    assert letter.fields == {"unsubscribe_url", "subscriber.first_name"}
 
 
 def test_the_same_boundary_serves_any_values() -> None:
@@ -610,6 +609,99 @@ def test_what_is_wrong_in_every_message_is_said_before_the_first() -> None:
             prepared(**change)
     with pytest.raises(WriterError, match=r"X-Token: .*998"):
         prepared(headers={"X-Token": "x" * 1000})
+
+
+# --- parts --------------------------------------------------------------------------------------------------
+
+
+def in_parts(name: str, address: str, values: dict[str, str] | None = None) -> list[bytes]:
+    letter = prepared(**LETTER)
+    return letter.compose_parts(name, address, values or {}, date=NOON, message_id="<1@example.org>")
+
+
+@pytest.mark.parametrize("values", VALUES, ids=lambda values: ascii(values.get("subscriber.first_name"))[:20])
+def test_the_parts_joined_are_the_message(values: dict[str, str]) -> None:
+    parts = in_parts("Zoë", "reader@example.com", values)
+    assert b"".join(parts) == composed(
+        **LETTER, recipient=parse_mailbox("Zoë <reader@example.com>"), values=values
+    )
+    assert parts[0].endswith(b"\r\n\r\n")
+    assert parts[0].count(b"\r\n\r\n") == 1
+
+
+def test_the_constant_parts_are_the_same_octets_in_all_messages() -> None:
+    letter = prepared(**LETTER)
+    one, two = (
+        letter.compose_parts("", f"{name}@example.com", {}, date=NOON, message_id=f"<{name}@example.org>")
+        for name in "ab"
+    )
+    constant = [part for part, piece in zip(one[1:], letter.pieces, strict=True) if piece]
+    assert len(constant) > 3
+    assert all(any(part is other for other in two) for part in constant)
+
+
+STORED_NAMES = {
+    "x\r\nBcc: e@example.org": "x Bcc: e@example.org",
+    "\0a\x1bb\x85": "a b",
+    "a\u2028b": "a b",
+    "a\udce9b\n": "a b",
+    " \r\n ": "",
+}
+
+
+@pytest.mark.parametrize(("name", "shown"), STORED_NAMES.items())
+def test_what_no_header_can_have_is_no_part_of_a_stored_name(name: str, shown: str) -> None:
+    message = b"".join(in_parts(name, "reader@example.com"))
+    assert_fit_for_the_wire(message)
+    (address,) = read(message)["To"].addresses
+    assert (address.display_name, address.addr_spec) == (shown, "reader@example.com")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(
+            "",
+            "reader",
+            "@example.com",
+            "reader@",
+            "a@b@example.com",
+            "a b@example.com",
+            "reader@example.com\n",
+        ),
+        *("b@x>\r\nRCPT TO:<z@x", "b@x> NOTIFY=NEVER", "a@example.com,b@example.com", '"a b"@example.com'),
+        *(
+            "x" * 65 + "@example.com",
+            "a@" + "y" * 64,
+            "a@-x.org",
+            "a@x-.org",
+            "a@x..org",
+            ".a@x.org",
+            "a..b@x.org",
+        ),
+        *("a@exämple.org", "<a@x.org>", "a@x.org\udce9", "a@[127.0.0.1]", "a\0@x.org"),
+    ],
+)
+def test_what_is_no_address_is_never_composed(address: str) -> None:
+    with pytest.raises(WriterError):
+        in_parts("", address)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.text("aZ é.,", max_size=20) | st.text("ab ", min_size=50, max_size=75),
+    st.text("aZ09._+-é@<\r\n ", max_size=70) | st.from_regex(r"[a-z.]{1,66}@[a-z.-]{1,66}\Z"),
+)
+def test_the_short_way_for_plain_addresses_leads_where_the_long_one_does(name: str, address: str) -> None:
+    local, _, domain = address.rpartition("@")
+    try:
+        expected = Address(local, domain)
+    except WriterError:
+        with pytest.raises(WriterError):
+            recipient_line(name, address)
+    else:
+        shown = "".join(character for character in name if character not in "\r\n")
+        assert recipient_line(shown, address) == mailbox_line("To", Mailbox(shown, expected))
 
 
 # --- other headers ------------------------------------------------------------------------------------------
@@ -628,6 +720,12 @@ def test_an_extra_header_not_in_ascii_is_encoded() -> None:
     message = composed(headers={"X-Note": "Größe"})
     assert message.isascii()
     assert read(message)["X-Note"] == "Größe"
+
+
+def test_an_extra_header_that_would_be_decoded_arrives_as_it_was() -> None:
+    value = "=?utf-8?q?=0D=0ABcc:_e@example.org?="
+    message = composed(headers={"X-Note": value})
+    assert read(message)["X-Note"] == old_header(message, "X-Note") == value
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
 import json
@@ -13,11 +14,14 @@ from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import dkim
 import lxml.html
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from conftest import SHARED_FEEDS, files_of, set_key
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from picture_files import png
 
 from newsletter.articles.article import text_of
@@ -284,6 +288,25 @@ def test_without_a_server_test_messages_go_into_the_outbox(sample: Publication) 
     for message in box:
         assert str(message["Subject"]).startswith("[Test] ")
         assert message["List-Unsubscribe"].startswith("<mailto:editors@example.com?subject=unsubscribe")
+
+
+def test_a_test_message_is_signed_if_there_is_a_key(sample: Publication) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (sample.root / "dkim.pem").write_bytes(pem)
+    (sample.root / ".env").write_text("DKIM_PRIVATE_KEY_FILE=dkim.pem\n")
+    with (sample.root / "newsletter.toml").open("a") as settings:
+        settings.write('\n[dkim]\nselector = "news"\n')
+    publication = Publication.open(sample.root)
+    publication.draft(today=DAY)
+    (path,) = publication.send_test(publication.build(), ["one@example.com"])
+    public = base64.b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+    def record(name: bytes, timeout: int = 5) -> bytes:
+        assert name == b"news._domainkey.example.com."
+        return b"v=DKIM1; k=ed25519; p=" + public
+
+    assert dkim.verify(Path(path).read_bytes(), dnsfunc=record)
 
 
 class Sink:

@@ -25,6 +25,8 @@ COMMANDS = {
     "draft": ("make", "New posts become an issue."),
     "build": ("make", "An issue becomes an email."),
     "check": ("inspect", "What is wrong with an issue, and where to mend it."),
+    "preview": ("preview", "See an issue in the browser, live."),
+    "shots": ("preview", "Take pictures of an issue."),
     "send": ("post", "Send a test of an issue."),
 }
 

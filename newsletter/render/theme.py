@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 from jinja2.filters import do_default
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
@@ -228,6 +229,24 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return is_plain or super().is_safe_attribute(obj, attr, value)
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """The code of templates by name and text: an edit compiles one file of a theme again, not all of them."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if len(self._kept) >= 512:
+            self._kept.clear()
+        self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED = _Compiled()
+
+
 @lru_cache(maxsize=16)
 def _environment(theme: Theme) -> jinja2.Environment:
     texts = {file.name: file.text for file in theme.files}
@@ -239,6 +258,7 @@ def _environment(theme: Theme) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
+        bytecode_cache=_COMPILED,
     )
     del environment.globals["lipsum"], environment.filters["random"]  # nothing is random
     environment.filters |= {"fallback": _fallback, "default": _default, "d": _default}

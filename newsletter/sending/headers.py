@@ -21,8 +21,9 @@ from email.utils import format_datetime
 from functools import lru_cache
 from urllib.parse import quote
 
+from newsletter.articles.article import one_line
 from newsletter.errors import WriterError
-from newsletter.subscribers.address import Mailbox, require_line
+from newsletter.subscribers.address import Address, Mailbox, require_line
 
 MAX_LINE = 998
 _FOLD_AT = 78
@@ -30,12 +31,20 @@ _MAX_ENCODED_LINE = 76  # a line with an encoded word; such a word is one shorte
 _ENCODED_WORD_FRAME = len("=?utf-8?q??=")
 
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
+#: The addresses that nearly all subscribers have, and that nothing has to be done about, if they are not long.
+_PLAIN_ADDRESS = re.compile(
+    r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*"
+)
+_LONGEST_PLAIN = 64  # so neither the local part nor a label of the domain can be too long
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 #: What an octet is in an encoded word that may stand anywhere.  RFC 2047, section 5 (3).
 _Q_ENCODED = [
     "_" if octet == 32 else chr(octet) if re.match(rb"[A-Za-z0-9!*+/-]", bytes((octet,))) else f"={octet:02X}"
     for octet in range(256)
 ]
+
+#: What a reader would decode.
+_LOOKS_ENCODED = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\s]*\?=", re.IGNORECASE)
 
 #: Not longer, so that there is room for an encoded character on the first line.
 _HEADER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
@@ -72,12 +81,32 @@ def mailbox_line(name: str, mailbox: Mailbox) -> str:
     return _phrase_line(name, mailbox.name, f"<{address}>")
 
 
+def recipient_line(name: str, address: str) -> str:
+    """The header To, of a name and an address as they are stored: what no header can have is no part of the name.
+
+    Raises WriterError, if `address` is none.
+    """
+    short = len(address) <= _LONGEST_PLAIN and len(name) + len(address) + len("To:  <>") <= _FOLD_AT
+    if short and _PLAIN_ADDRESS.fullmatch(address):
+        if not name:
+            return f"To: {address}"
+        if _ATOMS.fullmatch(name):
+            return f"To: {name} <{address}>"
+    local, _, domain = address.rpartition("@")
+    parsed = Address(local, domain)
+    try:
+        mailbox = Mailbox(name, parsed)
+    except WriterError:
+        mailbox = Mailbox(one_line(name), parsed)
+    return mailbox_line("To", mailbox)
+
+
 def date_line(date: datetime) -> str:
     """The header Date, to the second; `date` is aware."""
     offset = date.utcoffset()
     if offset is None:
         raise ValueError("the date of a message has a time zone")
-    return _date_line(date.replace(microsecond=0), offset)
+    return _date_line(date.replace(microsecond=0) if date.microsecond else date, offset)
 
 
 # The messages of one second have one date; formatting it is dearer than all that is the recipient's own.  Two dates
@@ -106,7 +135,12 @@ def list_id_line(list_id: str) -> str:
 
 def unsubscribe_line(uris: Sequence[str]) -> str:
     """The header List-Unsubscribe: https and mailto URIs, the first preferred."""
-    return _folded("List-Unsubscribe", [f"<{_unsubscribe_uri(uri)}>" for uri in uris])
+    line = f"List-Unsubscribe: <{_unsubscribe_uri(uris[0])}>" if uris else "List-Unsubscribe:"
+    for uri in uris[1:]:
+        item = f"<{_unsubscribe_uri(uri)}>"
+        fits = len(line) - line.rfind("\n") + len(item) + 2 <= _FOLD_AT
+        line += f", {item}" if fits else f",\r\n {item}"
+    return line
 
 
 def extra_lines(headers: Mapping[str, str], *, taken: Collection[str] = ()) -> list[str]:
@@ -122,9 +156,11 @@ def extra_lines(headers: Mapping[str, str], *, taken: Collection[str] = ()) -> l
         if name.lower() in taken:
             raise WriterError(f"the header {name} is in the message twice")
         require_line(value, f"the header {name}")
-        # ASCII is for machines (Feedback-ID, Precedence): folded at spaces, which stay, and never encoded.
-        pieces = [piece[1:] for piece in re.findall(" +[^ ]+", f" {value.strip(' ')}")]
-        lines.append(_folded(name, pieces, separator=" ") if value.isascii() else text_line(name, value))
+        if not value.isascii() or _LOOKS_ENCODED.search(value):
+            lines.append(text_line(name, value))
+        else:  # for machines (Feedback-ID, Precedence): folded at spaces, which stay, and never encoded
+            pieces = [piece[1:] for piece in re.findall(" +[^ ]+", f" {value.strip(' ')}")]
+            lines.append(_folded(name, pieces, separator=" "))
     return lines
 
 

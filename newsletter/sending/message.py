@@ -2,7 +2,8 @@
 
 An email is prepared once (`prepare`): headers, text, HTML and pictures encoded, cut where a merge field stands.  That
 is a form letter, and a message (`FormLetter.compose`) is a join of its constant octets and of what is the recipient's
-own: To, Subject if it has merge fields, Date, Message-ID, List-Unsubscribe and the values.
+own: To, Subject if it has merge fields, Date, Message-ID, List-Unsubscribe, the values, and signatures (`dkim`).  A
+sender that gathers the parts itself (`compose_parts`) never copies the constant ones.
 
     FormLetter   [head] [text, encoded] (first_name) [HTML, encoded] (first_name) [HTML] (unsubscribe_url) [pictures]
 
@@ -28,6 +29,7 @@ from functools import lru_cache
 from newsletter.articles.sanitize import is_safe_url
 from newsletter.errors import WriterError
 from newsletter.render.merge import Context, Slot, Template, escape
+from newsletter.sending.dkim import RelaxedBody, Signer, signatures
 from newsletter.sending.headers import (
     check_lengths,
     checked,
@@ -36,6 +38,7 @@ from newsletter.sending.headers import (
     list_id_line,
     mailbox_line,
     message_id_line,
+    recipient_line,
     text_line,
     unsubscribe_line,
 )
@@ -48,7 +51,7 @@ _CONTENT_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}")
 
 #: Content-ID (without <>), media type, file name, content.
 Picture = tuple[str, str, str, bytes]
-#: A merge field in one context, and its places in the pieces of a form letter: it is escaped and encoded once.
+#: A merge field in one context, and its places in the pieces of a form letter.
 Blank = tuple[Slot, tuple[int, ...]]
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -63,8 +66,15 @@ class FormLetter:
     last_lines: tuple[str, ...]  # after List-Unsubscribe
     taken: frozenset[str]  # the names of extra headers in `last_lines`, in lower case
     one_click: bool
-    pieces: tuple[bytes, ...] = field(repr=False)  # empty where a value goes, and the first, for the head
-    blanks: tuple[Blank, ...]
+    pieces: tuple[bytes, ...] = field(repr=False)  # of the body, empty where a value goes
+    blanks: tuple[tuple[str, tuple[Blank, ...]], ...]  # by the name of the merge field
+    relaxed: RelaxedBody = field(repr=False, compare=False)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of the merge fields: the values that `compose_parts` looks at."""
+        in_subject = () if isinstance(self.subject, str) else self.subject.slots
+        return frozenset([slot.field.name for slot in in_subject] + [name for name, _ in self.blanks])
 
     def compose(
         self,
@@ -75,38 +85,73 @@ class FormLetter:
         message_id: str,
         list_unsubscribe: Sequence[str] = (),
         headers: Mapping[str, str] = _NO_HEADERS,
+        signers: Sequence[Signer] = (),
     ) -> bytes:
-        """The message for `recipient`; `values` maps names of merge fields to raw values.
+        """The message for `recipient`: what `compose_parts` makes, in one piece."""
+        return b"".join(
+            self.compose_parts(
+                recipient.name,
+                str(recipient.address),
+                values,
+                date=date,
+                message_id=message_id,
+                list_unsubscribe=list_unsubscribe,
+                headers=headers,
+                signers=signers,
+            )
+        )
 
-        `date` is aware; `message_id` is `<...@domain>`; `list_unsubscribe` are https and mailto URIs, the first
-        preferred; `headers` are unstructured ones that only this message has.  Raises WriterError, if one of these
-        cannot be a header.
+    def compose_parts(
+        self,
+        name: str,
+        address: str,
+        values: Mapping[str, str],
+        *,
+        date: datetime,
+        message_id: str,
+        list_unsubscribe: Sequence[str] = (),
+        headers: Mapping[str, str] = _NO_HEADERS,
+        signers: Sequence[Signer] = (),
+    ) -> list[bytes]:
+        """The message for the recipient `name` at `address`, in pieces; the first is the head, others may be empty.
+
+        `name` and `values`, which maps names of merge fields to raw values, are taken as they are stored.  `date` is
+        aware, and that of the signatures, too; `message_id` is `<...@domain>`; `list_unsubscribe` are https and mailto
+        URIs, the first preferred; `headers` are unstructured ones that only this message has.  Raises WriterError, if
+        one of these cannot be a header, or `address` is none.
         """
-        subject = self.subject
+        subject, unsubscribe = self.subject, ""
+        if list_unsubscribe:
+            unsubscribe = unsubscribe_line(list_unsubscribe)
+        if self.one_click and "<https://" not in unsubscribe.lower():
+            raise WriterError("one-click unsubscribing needs an https address (RFC 8058)")
         own = [
-            mailbox_line("To", recipient),
+            recipient_line(name, address),
             subject if isinstance(subject, str) else text_line("Subject", subject.fill(values)),
             date_line(date),
             message_id_line(message_id),
             *self.list_id_lines,
         ]
-        if list_unsubscribe:
-            own.append(unsubscribe_line(list_unsubscribe))
-        if self.one_click and not (list_unsubscribe and "<https://" in own[-1].lower()):
-            raise WriterError("one-click unsubscribing needs an https address (RFC 8058)")
+        if unsubscribe:
+            own.append(unsubscribe)
         if headers:
             own += extra_lines(headers, taken=self.taken)
         check_lengths(own)
+        head = "\r\n".join((*self.first_lines, *own, *self.last_lines, "", "")).encode()
 
         pieces = list(self.pieces)
-        pieces[0] = "\r\n".join((*self.first_lines, *own, *self.last_lines, "")).encode()
-        encoded: dict[str, bytes] = {}  # most values are the same in all contexts
-        for slot, places in self.blanks:
-            written = _written(slot, values)
-            octets = encoded.get(written) or encoded.setdefault(written, encode_value(written))
-            for place in places:
-                pieces[place] = octets
-        return b"".join(pieces)
+        for field_name, blanks in self.blanks:
+            value = values.get(field_name, "")
+            plain = _contexts_unchanged(value)
+            as_it_is = encode_value(value) if plain else b""
+            for slot, places in blanks:
+                octets = as_it_is if slot.context in plain else encode_value(escape(slot, values))
+                for place in places:
+                    pieces[place] = octets
+        if signers:
+            digest = self.relaxed.digest(pieces)
+            head = signatures(signers, head, digest, int(date.timestamp())) + head
+        return [head, *pieces]
 
 
 def prepare(
@@ -147,7 +192,10 @@ def prepare(
         shown = _multipart(
             "related", f"=_r_{boundary}", [shown, *map(_picture, pictures)], 'type="text/html"'
         )
-    pieces, blanks = _cut(_multipart("alternative", f"=_a_{boundary}", [read, shown]))
+    content_type, *body = _multipart("alternative", f"=_a_{boundary}", [read, shown])
+    assert isinstance(content_type, bytes)
+    last_lines.append(content_type.decode().rstrip())
+    pieces, blanks = _cut(body)
     return FormLetter(
         tuple(first_lines),
         constant_subject or subject,
@@ -157,6 +205,7 @@ def prepare(
         one_click,
         pieces,
         blanks,
+        RelaxedBody(pieces),
     )
 
 
@@ -175,26 +224,20 @@ def deterministic_id(campaign: str, recipient: str, domain: str) -> str:
 #: it is safe.
 _PLAIN_LINK = re.compile(r"(https?://[A-Za-z0-9.-]+(?::[0-9]+)?/)[A-Za-z0-9_./~?=%-]*")
 _is_safe_beginning = lru_cache(maxsize=64)(is_safe_url)  # the links of a campaign have one or two
+_PLAIN_WORDS = re.compile(r"\w+(?:[ -]\w+)*")
+_IN_TEXT = (Context.TEXT, Context.HTML, Context.ATTRIBUTE, Context.HEADER)
 
 
-def _written(slot: Slot, values: Mapping[str, str]) -> str:
-    """What `merge.escape` makes of the value in its place.
+def _contexts_unchanged(value: str) -> tuple[Context, ...]:
+    """Contexts in which `merge.escape` leaves `value` as it is: known of plain words and links, which nearly all are.
 
-    Names of one word and plain links, which nearly all values are, it leaves as they are, and takes ten times as long
-    to find that out.
+    Escaping takes ten times as long to find that out.
     """
-    value = values.get(slot.field.name, "")
-    match slot.context:
-        case Context.TEXT | Context.HEADER | Context.HTML | Context.ATTRIBUTE:
-            if value.isalnum() or _PLAIN_LINK.fullmatch(value):
-                return value
-        case Context.URL:
-            if value.isalnum() and value.isascii():
-                return value
-        case Context.LINK:
-            if (link := _PLAIN_LINK.fullmatch(value)) and _is_safe_beginning(link[1]):
-                return value
-    return escape(slot, values)
+    if value.isalnum():
+        return (*_IN_TEXT, Context.URL) if value.isascii() else _IN_TEXT
+    if link := _PLAIN_LINK.fullmatch(value):
+        return (*_IN_TEXT, Context.LINK) if _is_safe_beginning(link[1]) else _IN_TEXT
+    return _IN_TEXT if _PLAIN_WORDS.fullmatch(value) else ()
 
 
 # --- bodies -------------------------------------------------------------------------------------------------
@@ -203,17 +246,20 @@ def _written(slot: Slot, values: Mapping[str, str]) -> str:
 _Body = list[bytes | Slot]
 
 
-def _cut(body: _Body) -> tuple[tuple[bytes, ...], tuple[Blank, ...]]:
+def _cut(body: _Body) -> tuple[tuple[bytes, ...], tuple[tuple[str, tuple[Blank, ...]], ...]]:
     """`body` as the pieces and blanks of a form letter, its constant octets in as few pieces as can be."""
-    pieces = [b"", b""]  # the head, the first octets
-    places: dict[Slot, list[int]] = {}
+    pieces = [b""]
+    fields: dict[str, dict[Slot, list[int]]] = {}
     for part in body:
         if isinstance(part, Slot):
-            places.setdefault(part, []).append(len(pieces))
+            fields.setdefault(part.field.name, {}).setdefault(part, []).append(len(pieces))
             pieces += [b"", b""]
         else:
             pieces[-1] += part
-    return tuple(pieces), tuple((slot, tuple(where)) for slot, where in places.items())
+    blanks = {
+        name: tuple((slot, tuple(places)) for slot, places in slots.items()) for name, slots in fields.items()
+    }
+    return tuple(pieces), tuple(blanks.items())
 
 
 def _leaf(content_type: str, encoding: str, content: _Body, *headers: str) -> _Body:
@@ -223,10 +269,10 @@ def _leaf(content_type: str, encoding: str, content: _Body, *headers: str) -> _B
 
 def _multipart(kind: str, boundary: str, parts: list[_Body], *parameters: str) -> _Body:
     head = ";\r\n ".join((f"Content-Type: multipart/{kind}", f'boundary="{boundary}"', *parameters)).encode()
-    line = b"\r\n--" + boundary.encode()
-    body: _Body = [head + b"\r\n"]
+    line = b"--" + boundary.encode()
+    body: _Body = [head + b"\r\n\r\n"]
     for part in parts:
-        body += [line + b"\r\n", *part]
+        body += [line + b"\r\n", *part, b"\r\n"]
     return [*body, line + b"--\r\n"]
 
 

@@ -39,7 +39,11 @@ def encode(text: str) -> bytes:
 
 def encode_value(text: str) -> bytes:
     """`text` as the value of a merge field: to stand between two pieces of `encode_template`."""
-    return text.encode() if _ITSELF.fullmatch(text) else _with_room(encode(text))
+    if _ITSELF.fullmatch(text):
+        return text.encode()
+    if text.isalnum() and len(encoded := binascii.b2a_qp(text.encode())) < _MAX_LINE:  # a name, say
+        return encoded
+    return _with_room(encode(text))
 
 
 def encode_template(template: Template) -> list[bytes | Slot]:
