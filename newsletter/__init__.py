@@ -11,11 +11,14 @@ merge field  a place in the email that only the recipient fills
 email        a built issue: subject, HTML, text, digest; still without a recipient
 variant      the issue as one audience sees it
 message      the bytes for one recipient
+subscriber   one person on the list, with a standing: pending, confirmed, left, bounced, complained, erased
+consent      how, when, where and to which words a person agreed
+suppression  that an address, or a domain, is never mailed again
 finding      what a check says: a stable code, a place in the sources, a hint
 outbox       a Maildir: where messages go while no SMTP_URL is set
 
 The packages stand in reading order, and each imports only what stands before it: errors, config, env, articles,
-issues, subscribers, render, checks, sending, variant, checking, publication, cli.
+issues, store, subscribers, render, checks, sending, variant, checking, publication, cli.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ _WEB_ADDRESS = re.compile(r"https?://[^/\s?#]+(?:/[^\s?#]*)?")
 #: What shares may add up to, in per cent: each may have been rounded up.
 _ALL_READERS = 101
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+_SEGMENT_NAME = re.compile(r"[\w-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -42,7 +43,7 @@ class Config:
     """What `newsletter.toml` says; see the README's table of settings for each.
 
     `limits`, `levels` and `clients` are `[check]`: sizes in kB by name, levels by code, shares of the readers in per cent
-    by email client.  `theme_settings` are the tables
+    by email client.  `segments` are expressions by name.  `theme_settings` are the tables
     `[themes.NAME]` by name, as they stand there: a theme knows what may be set; `theme_places` says for each where it
     begins (`newsletter.toml:12`).  Which themes there are is not known here: see `check_themes`.
     """
@@ -63,6 +64,7 @@ class Config:
     limits: Mapping[str, int] = field(default_factory=dict, hash=False)
     levels: Mapping[str, str] = field(default_factory=dict, hash=False)
     clients: Mapping[str, float] = field(default_factory=dict, hash=False)
+    segments: Mapping[str, str] = field(default_factory=dict, hash=False)
     theme_settings: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
     theme_places: Mapping[str, str] = field(default_factory=dict, hash=False)
     dkim_domain: str = ""
@@ -111,6 +113,7 @@ SETTINGS: Mapping[str, Mapping[str, _Setting]] = {
         "check": _Setting(dict, "write [check] and below it html_warning = 80"),
         "fetch": _Setting(dict, 'write [fetch] and below it allow_hosts = ["localhost:8000"]'),
         "dkim": _Setting(dict, 'write [dkim] and below it selector = "news"'),
+        "segments": _Setting(dict, """write [segments] and below it swiss = 'country = "CH"'"""),
         "themes": _Setting(dict, 'write [themes.digest] and below it accent = "#a8381c"'),
     },
     "source": {
@@ -251,6 +254,7 @@ class _Reader:
         self.check_hosts(fetch.get("allow_hosts", []))
         self.check_checks(check)
         self.check_themes(themes)
+        self.check_segments(table.get("segments", {}))
         return Config(
             name=table["name"].strip(),
             sender=table["from"].strip(),
@@ -268,6 +272,7 @@ class _Reader:
             limits={key: value for key, value in check.items() if isinstance(value, int)},
             levels=check.get("levels", {}),
             clients=self.clients(check.get("clients", {})),
+            segments=table.get("segments", {}),
             theme_settings=themes,
             theme_places={name: self.place(["themes", name]) for name in themes},
             dkim_domain=dkim.get("domain", ""),
@@ -359,6 +364,16 @@ class _Reader:
             message = f"the shares of the clients add up to {total:g} %"
             raise self.error(["check", "clients"], message, "all readers together are 100 %")
         return shares
+
+    def check_segments(self, segments: dict[str, Any]) -> None:
+        for name, expression in segments.items():
+            hint = SETTINGS[""]["segments"].example
+            if not _SEGMENT_NAME.fullmatch(name):
+                message = f"the name of a segment is made of letters, digits, - and _, not {name!r}"
+                raise self.error(["segments", name], message, hint)
+            if not isinstance(expression, str) or not expression.strip():
+                message = f"{_label('segments', name)} must be a text in quotes that is not empty"
+                raise self.error(["segments", name], message, hint)
 
     def check_themes(self, themes: dict[str, Any]) -> None:
         for name, settings in themes.items():

@@ -7,10 +7,14 @@
     |   |-- SourceError               a feed, a folder, a page, a text
     |   |-- IssueError                issues/ID: front matter, articles
     |   `-- ThemeError                templates: Jinja2, MJML, CSS
+    |-- ListError                 1   somebody who is not on the list, has said no, or whose standing does not allow it
     |-- NothingNew                1   a draft that found no new article
     |-- RefusedIssue              1   an issue with errors is not sent
     |-- FetchError                2   the network: an address that is refused or does not answer
     |   `-- FetchLater           75   the same may work later (time-out, 5xx, 429)
+    |-- StoreError                2   the database: damaged, refused, not ours
+    |   |-- StoreNewer            2   made by a newer version
+    |   `-- StoreLater           75   locked, unreachable, the disk full
     `-- DeliveryError             1   a mail server's final no, its reply verbatim
         `-- DeliveryLater        75   a mail server's "not now", or none reached
 
@@ -101,6 +105,10 @@ class RefusedIssue(NewsletterError):
     """What the checks found keeps an issue from being sent."""
 
 
+class ListError(NewsletterError):
+    """What the subscriber list refuses: somebody is not on it, has said no, or has a standing that does not allow it."""
+
+
 class FetchError(NewsletterError):
     """An address on the network that is refused, or answers with something that cannot be used."""
 
@@ -109,6 +117,22 @@ class FetchError(NewsletterError):
 
 class FetchLater(FetchError):
     """The same request may work later: a time-out, a lost connection, 429 or 5xx."""
+
+    exit_code = 75
+
+
+class StoreError(NewsletterError):
+    """The database cannot be used: it is damaged, it refuses us, or it is not ours."""
+
+    exit_code = 2
+
+
+class StoreNewer(StoreError):
+    """The database was made by a newer version of this program."""
+
+
+class StoreLater(StoreError):
+    """The same may work later: the database is locked, does not answer, or its disk is full."""
 
     exit_code = 75
 

@@ -45,6 +45,8 @@ from newsletter.variant import Variant, build_variant
 if TYPE_CHECKING:
     from newsletter.checks.check import Checked
     from newsletter.drafting import Draft
+    from newsletter.store.database import Database
+    from newsletter.subscribers.subscriber_list import SubscriberList
 
 #: Who reads `build/email.html` and `build/email.eml`: somebody of whom nothing is known (RFC 2606, section 3).
 SAMPLE_READER = "reader@example.com"
@@ -93,6 +95,21 @@ class Publication:
     def reply_to(self) -> Mailbox | None:
         """The mailbox in `reply_to`, if there is one."""
         return self._mailbox("reply_to", self.config.reply_to) if self.config.reply_to else None
+
+    @cached_property
+    def database(self) -> Database:
+        """What the machine remembers: at DATABASE_URL, or else newsletter.db.  Raises StoreError, if it cannot be used."""
+        from newsletter.store.database import open_database  # SQLAlchemy takes longer than most commands
+
+        return open_database(self.secrets.get("DATABASE_URL") or self.root / "newsletter.db")
+
+    @cached_property
+    def subscribers(self) -> SubscriberList:
+        """The people; see `newsletter.subscribers.subscriber_list`.  Raises StoreError, if the database cannot be used."""
+        from newsletter.subscribers.subscriber_list import SubscriberList
+
+        key = self.secrets.get("SECRET_KEY")
+        return SubscriberList(self.database, secret_key=key, segments=self.config.segments)
 
     def issue_id(self, name: str = "") -> str:
         """The id that `name` (an id, a path to an issue's folder, or nothing for the newest issue) means.

@@ -1,17 +1,19 @@
-"""What several test files need: a publication, and a guard on the network."""
+"""What several test files need: a publication, a database of each kind, and a guard on the network."""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from postgres import Server, running_server
 
 from newsletter.publication import Publication
 from newsletter.sample import make_publication
+from newsletter.store.database import Database, open_database
 
 SHARED_FEEDS = Path(__file__).parent.parent.parent / "shared" / "real" / "feeds"
 
@@ -62,6 +64,76 @@ def make_letter(tmp_path: Path) -> Callable[..., Publication]:
         return Publication.open(root)
 
     return make
+
+
+_SERVER = pytest.StashKey[Server]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-pg",
+        action="store_true",
+        default=bool(os.environ.get("NEWSLETTER_NO_PG")),
+        help="leave out the tests on PostgreSQL; without this, they fail where there is none",
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if server := config.stash.get(_SERVER, None):
+        line = f"PostgreSQL: {server.tests} tests ran on {server.version} from {server.source}"
+        terminalreporter.write_line(line, green=True)
+    elif config.getoption("--no-pg"):
+        terminalreporter.write_line("PostgreSQL: LEFT OUT on request (--no-pg)", yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A real PostgreSQL; where there is none, what needs it fails."""
+    if request.config.getoption("--no-pg"):
+        pytest.skip("--no-pg")
+    with running_server() as server:
+        request.config.stash[_SERVER] = server
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    postgres_server.tests += 1
+    with postgres_server.new_database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a database may be made, once a file and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return str(tmp_path / "newsletter.db")
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Server) -> Iterator[str]:
+    """A database with our tables, to be copied: faster than to make them for every test."""
+    with postgres_server.new_database() as url:
+        open_database(url).close()
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A new database, once a file and once on PostgreSQL."""
+    if request.param == "sqlite":
+        with open_database(tmp_path / "newsletter.db") as database:
+            yield database
+        return
+    server: Server = request.getfixturevalue("postgres_server")
+    server.tests += 1
+    with (
+        server.new_database(request.getfixturevalue("postgres_template")) as url,
+        open_database(url) as database,
+    ):
+        yield database
 
 
 def set_key(folder: Path, line: str, *, file: str = "issue.md") -> None:

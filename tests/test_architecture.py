@@ -47,6 +47,13 @@ EDGES = {
     "issues.built": {"disk"},
     "issues.folder": {"disk"},
     "issues.media": {"disk"},
+    "store.database": {"disk", "clock", "randomness"},
+    "store.migrations": {"disk"},
+    "subscribers.suppression": {"randomness"},
+    "subscribers.subscriber_list": {"clock"},
+    "subscribers.table_file": {"disk"},
+    "subscribers.imports": {"disk"},
+    "subscribers.exports": {"disk"},
     "render.theme": {"disk"},
     "render.mjml_schema": {"disk"},  # a file of the package
     "render.images": {"disk"},

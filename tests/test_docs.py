@@ -7,32 +7,90 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 from newsletter.checks.check import CODES
-from newsletter.cli import COMMANDS, newsletter
+from newsletter.cli import newsletter
 from newsletter.config import KINDS, SETTINGS
+from newsletter.errors import WriterError
 from newsletter.issues.folder import KEYS
 from newsletter.publication import OUTPUTS
 from newsletter.render.theme import PACKAGE_THEMES
+from newsletter.sample import make_publication
+from newsletter.subscribers.columns import FIELDS, FORMATS
+from newsletter.subscribers.columns import KINDS as TARGET_KINDS
+from newsletter.subscribers.segment import FIELDS as SEGMENT_FIELDS
+from newsletter.subscribers.segment import WORDS as SEGMENT_WORDS
+from newsletter.subscribers.segment import parse_segment
+from newsletter.subscribers.segment_terms import Operator
+from newsletter.subscribers.subscriber import Standing
+from newsletter.subscribers.subscriber_list import SubscriberList
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 
 
 def test_every_command_and_option_is_in_the_readme() -> None:
-    rows = {match[1]: match[0] for match in re.finditer(r"^\| `newsletter (\w+).*$", README, re.M)}
-    assert set(rows) == set(COMMANDS)
-    context = click.Context(newsletter)
-    for name in COMMANDS:
-        command = newsletter.get_command(context, name)
-        assert command is not None
+    rows = {
+        match[1]: match[0] for match in re.finditer(r"^\| `newsletter ((?:\w+ )?[a-z]+)\b.*$", README, re.M)
+    }
+    commands = dict(all_commands(newsletter))
+    assert set(rows) == set(commands)
+    for name, command in commands.items():
         for option in command.params:
             if isinstance(option, click.Option):
                 assert option.opts[0] in rows[name], f"newsletter {name} {option.opts[0]}"
+
+
+def all_commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command by its words, those of groups among them."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from all_commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+def test_every_standing_is_in_the_readme() -> None:
+    for standing in Standing:
+        assert f"| {standing.label} |" in README
+
+
+def test_every_field_of_an_import_is_in_the_readme_with_its_meaning() -> None:
+    for field, meaning in FIELDS.items():
+        assert f"| `{field}` | {meaning} |".replace("or |,", "or \\|,") in README
+    for kind in TARGET_KINDS:
+        assert f"`{kind}:NAME`" in README
+    for one in FORMATS:
+        assert one.name in README
+
+
+def test_every_segment_in_the_readme_is_one() -> None:
+    section = README.split("### Segments")[1].split("\n## ")[0]
+    (block,) = re.findall(r"```segments\n(.*?)```", section, re.S)
+    cells = re.findall(r"^\| (`.*?) \|", section, re.M)
+    examples = [*block.splitlines(), *(text for cell in cells for text in re.findall(r"`([^`]+)`", cell))]
+    assert len(examples) > 15
+    named = {"swiss": 'country = "CH"'}
+    for text in examples:
+        parse_segment(text, named=named)
+    for word in {*SEGMENT_FIELDS, *SEGMENT_WORDS, *map(str, Operator)}:
+        assert re.search(rf"(?<![\w]){re.escape(word)}(?![\w])", section), word
+
+
+def test_the_error_in_a_segment_is_shown_as_the_readme_shows_it() -> None:
+    (command, shown) = re.findall(r"```\nnewsletter subscribers count '(.*?)'\n(.*?)\n```", README, re.S)[0]
+    with pytest.raises(WriterError) as caught:
+        parse_segment(command)
+    assert [line.rstrip() for line in str(caught.value).splitlines()] == shown.splitlines()
 
 
 def test_every_setting_is_in_the_readme() -> None:
@@ -40,7 +98,7 @@ def test_every_setting_is_in_the_readme() -> None:
     for name, keys in SETTINGS.items():
         for key in keys:
             if key not in SETTINGS:
-                assert f"`{key}`" in table or (key == "themes" and "[themes." in table), f"[{name}] {key}"
+                assert f"`{key}`" in table or f"`[{key}" in table, f"[{name}] {key}"
     for kind in KINDS:
         assert f"| {kind} |" in README
 
@@ -96,6 +154,25 @@ def test_the_readmes_example_runs(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert list((tmp_path / "my-letter").glob("issues/*/build/email.html"))
     assert len(list((tmp_path / "my-letter" / "outbox" / "new").iterdir())) == 1
+
+
+def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_publication(tmp_path / "my-letter", "digest")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", README, re.S):
+        exec(block, names)
+    publication = names["publication"]
+    assert publication.subscribers.standings() == {Standing.LEFT: 1}
+    assert publication.subscribers.find("ada@example.org").profile.attributes == {"country": "DE"}
+    publication.database.close()
+    listed = set(re.findall(r"`(\w+)`", README.split("`add`, `ask`")[1].split("are the acts")[0])) | {
+        "add",
+        "ask",
+    }
+    assert listed == {
+        name for name, value in vars(SubscriberList).items() if callable(value) and not name.startswith("_")
+    }
 
 
 def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:

@@ -7,7 +7,6 @@ stdout is the result (a path, an id), stderr the conversation.  Exit codes: 0 do
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import click
 
 from newsletter import __version__
+from newsletter.cli.group import LazyGroup
 from newsletter.errors import NewsletterError
 
 #: Every command: the module that holds it and its line in the list of commands.
@@ -27,36 +27,15 @@ COMMANDS = {
     "check": ("inspect", "What is wrong with an issue, and where to mend it."),
     "preview": ("preview", "See an issue in the browser, live."),
     "shots": ("preview", "Take pictures of an issue."),
+    "subscribers": ("people", "The people: who is on the list, who joins and leaves."),
     "send": ("post", "Send a test of an issue."),
 }
 
 
-class _Commands(click.Group):
-    """The commands by name, each imported when it is called."""
+class _Commands(LazyGroup):
+    """The commands of the program."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"newsletter.cli.{COMMANDS[name][0]}")
-        command: click.Command = getattr(module, name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            from newsletter.config import nearest
-
-            near = nearest(args[0], COMMANDS)
-            ctx.fail(f"no such command: {args[0]!r}" + (f", did you mean {near!r}?" if near else ""))
-        return super().resolve_command(ctx, args)
+    commands_by_name = COMMANDS
 
 
 @click.command(

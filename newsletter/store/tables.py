@@ -23,7 +23,9 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
+    String,
     Table,
     Text,
 )
@@ -39,7 +41,14 @@ def _clustered(name: str, *columns: Column[object] | Index) -> Table:
     return Table(name, metadata, *columns, sqlite_with_rowid=False)
 
 
-#: Facts about the database itself: `uuid`, `revision`, `created_at`.
+#: The schema's revision, one row, kept by the migrations: of a name that no other program's Alembic uses.
+schema_revision = Table(
+    "schema_revision",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="schema_revision_pkc"),
+)
+#: Facts about the database itself: `uuid`, `created_at`, and those of `subscribers.suppression`.
 meta = _clustered("meta", Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
 subscriber = Table(
@@ -86,6 +95,7 @@ consent = Table(
     Column("how", Text, nullable=False),  # "import", "form", "api", "by hand"
     Column("source", Text, nullable=False),  # where from: a file, a page, an address
     Column("words", Text, nullable=False),  # what the person was shown, or what the importer declared
+    Column("digest", LargeBinary, nullable=False, unique=True),  # SHA-256 of the three
 )
 #: What happened to a subscriber, one row an act, never changed: number 1, 2, 3 ...
 history = _clustered(

@@ -22,6 +22,7 @@ _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _MAX_LOCAL_OCTETS = 64
 _MAX_DOMAIN_OCTETS = 253
+_MAX_PLAIN_DOMAIN = 63  # then no label is longer than that either
 
 #: Controls, line and paragraph separators, halves of surrogate pairs.
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -80,15 +81,41 @@ class Mailbox:
         return f"{self.name} <{self.address}>" if self.name else str(self.address)
 
 
+#: An address of which nothing needs a second look: ASCII, no label with two hyphens in a row (IDNA's), none of the
+#: names that RFC 6761 and its like reserve.  What is not here may be an address all the same.
+_WORD = "[A-Za-z0-9_+'-]+"
+_NAME = "[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
+_RESERVED = "arpa|invalid|local|localhost|onion|test"
+_PLAIN = re.compile(
+    rf"({_WORD}(?:\.{_WORD})*)@((?:{_NAME}\.)+(?!(?i:{_RESERVED})\Z)[A-Za-z]{{2,}})", re.ASCII
+)
+
+
+def split_plain(text: str) -> tuple[str, str] | None:
+    """Local part and domain, as in `Address`, of the kind of address that nearly all are; None: ask `parse_address`.
+
+    Much faster, for imports, and never of another opinion.
+    """
+    match = _PLAIN.fullmatch(text)
+    if match is None:
+        return None
+    local, domain = match.groups()
+    if len(local) > _MAX_LOCAL_OCTETS or len(domain) > _MAX_PLAIN_DOMAIN:
+        return None
+    return local, domain.lower()
+
+
 def parse_address(text: str, *, where: str = "") -> Address:
     """The address that `text` is; spaces around it are ignored.
 
     Raises WriterError (at `where`), if it is none, or one that cannot be mailed safely.
     """
-    # 50 ms, and most commands have no address to parse.
+    text = text.strip(" ")
+    if plain := split_plain(text):
+        return Address(*plain, text)
+    # 50 ms, and most addresses are plain.
     from email_validator import EmailNotValidError, validate_email
 
-    text = text.strip(" ")
     try:
         # strict: without it a local part of 65 octets passes.
         valid = validate_email(text, strict=True, check_deliverability=False)
