@@ -18,7 +18,7 @@ finding      what a check says: a stable code, a place in the sources, a hint
 outbox       a Maildir: where messages go while no SMTP_URL is set
 
 The packages stand in reading order, and each imports only what stands before it: errors, config, env, articles,
-issues, store, subscribers, render, checks, sending, variant, checking, publication, cli.
+issues, store, subscribers, render, checks, sending, variant, checking, publication, workshop, dispatch, cli.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ from newsletter.checks.size import weights
 from newsletter.checks.subject import Limits, SourceFile, Sources, Subject
 from newsletter.config import CONFIG_NAME, Config
 from newsletter.errors import RefusedIssue, UsageError
-from newsletter.issues.folder import ISSUE_FILE, TEXT_FILE, article_paths, issue_ids
+from newsletter.issues.folder import TEXT_FILE, article_paths
+from newsletter.issues.ids import ISSUE_FILE, issue_ids
 from newsletter.render.build import Masthead
 from newsletter.subscribers.address import Mailbox, parse_mailbox
 from newsletter.variant import Variant

@@ -7,25 +7,32 @@ Source: toml.io/en/v1.0.0.
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from newsletter.errors import ConfigError, WriterError
+from newsletter.toml_lines import line_of, line_that_is_not_utf8
 
 CONFIG_NAME = "newsletter.toml"
 KINDS = ("feed", "folder", "page", "text")
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _WEB_ADDRESS = re.compile(r"https?://[^/\s?#]+(?:/[^\s?#]*)?")
-#: What shares may add up to, in per cent: each may have been rounded up.
-_ALL_READERS = 101
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 _SEGMENT_NAME = re.compile(r"[\w-]+")
+#: What shares may add up to, in per cent: each may have been rounded up.
+_ALL_READERS = 101
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_TOKEN_URL = re.compile(r"https://[^/\s?#]+/[^\s#]*\{token\}[^\s#]*")
+#: What may be said of a relay in whole numbers, with an example.
+_NUMBERS = {
+    "weight": 1, "connections": 10, "window": 16,
+    "per_second": 20, "per_minute": 500, "per_hour": 10_000, "per_day": 50_000,
+}  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -42,10 +49,11 @@ class SourceConfig:
 class Config:
     """What `newsletter.toml` says; see the README's table of settings for each.
 
-    `limits`, `levels` and `clients` are `[check]`: sizes in kB by name, levels by code, shares of the readers in per cent
-    by email client.  `segments` are expressions by name.  `theme_settings` are the tables
-    `[themes.NAME]` by name, as they stand there: a theme knows what may be set; `theme_places` says for each where it
-    begins (`newsletter.toml:12`).  Which themes there are is not known here: see `check_themes`.
+    `relays` and `send` are `[[relay]]` and `[send]` as they stand there: see `sending.settings`.  `segments` are expressions
+    by name.  `limits`, `levels` and `clients` are `[check]`: sizes in kB by name, levels by code, shares of the readers in
+    per cent by email client.  `theme_settings` are the tables `[themes.NAME]` as they stand there: a theme knows what may be
+    set; `theme_places` says for each where it begins (`newsletter.toml:12`).  Which themes there are is not known here: see
+    `check_themes`.
     """
 
     name: str
@@ -63,10 +71,13 @@ class Config:
     fit: bool = False
     limits: Mapping[str, int] = field(default_factory=dict, hash=False)
     levels: Mapping[str, str] = field(default_factory=dict, hash=False)
-    clients: Mapping[str, float] = field(default_factory=dict, hash=False)
     segments: Mapping[str, str] = field(default_factory=dict, hash=False)
+    clients: Mapping[str, float] = field(default_factory=dict, hash=False)
     theme_settings: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict, hash=False)
     theme_places: Mapping[str, str] = field(default_factory=dict, hash=False)
+    relays: tuple[Mapping[str, str | int], ...] = field(default=(), hash=False)
+    send: Mapping[str, object] = field(default_factory=dict, hash=False)
+    send_places: Mapping[str, str] = field(default_factory=dict, hash=False)
     dkim_domain: str = ""
     dkim_selector: str = ""
     dkim_ed25519_selector: str = ""
@@ -79,8 +90,7 @@ class Config:
                 raise ConfigError(message, where=where, hint=f"themes: {', '.join(sorted(known))}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Setting:
+class _Setting(NamedTuple):
     """One key of a table: the type of its value, what to write, and what else is asked of it."""
 
     kind: type
@@ -111,6 +121,8 @@ SETTINGS: Mapping[str, Mapping[str, _Setting]] = {
         ),
         "source": _Setting(list, 'write [[source]] and below it path = "posts"'),
         "check": _Setting(dict, "write [check] and below it html_warning = 80"),
+        "relay": _Setting(list, 'write [[relay]] and below it name = "main" and url = "${SMTP_URL}"'),
+        "send": _Setting(dict, "write [send] and below it connections = 10"),
         "fetch": _Setting(dict, 'write [fetch] and below it allow_hosts = ["localhost:8000"]'),
         "dkim": _Setting(dict, 'write [dkim] and below it selector = "news"'),
         "segments": _Setting(dict, """write [segments] and below it swiss = 'country = "CH"'"""),
@@ -120,6 +132,24 @@ SETTINGS: Mapping[str, Mapping[str, _Setting]] = {
         "url": _Setting(str, 'url = "https://example.com/feed.xml"'),
         "path": _Setting(str, 'path = "posts"'),
         "kind": _Setting(str, f"one of {', '.join(KINDS)}"),
+    },
+    "relay": {
+        "name": _Setting(str, 'name = "main"'),
+        "url": _Setting(str, 'url = "${SMTP_URL}"'),
+        **{key: _Setting(int, f"{key} = {value}") for key, value in _NUMBERS.items()},
+        "warm_up": _Setting(str, 'warm_up = "2026-12-01"', form=_DAY, what="the day of the first message"),
+    },
+    "send": {
+        "in_doubt": _Setting(int, "in_doubt = 64"),
+        "connections": _Setting(int, "connections = 10"),
+        "window": _Setting(int, "window = 16"),
+        "per_domain": _Setting(dict, 'per_domain = { "example.com" = "20/second", "*" = "5000/hour" }'),
+        "unsubscribe_url": _Setting(
+            str,
+            'unsubscribe_url = "https://example.com/unsubscribe/{token}"',
+            form=_TOKEN_URL,
+            what="an https address with {token} in it",
+        ),
     },
     "check": {
         "html_warning": _Setting(int, "html_warning = 90"),
@@ -206,30 +236,10 @@ def parse_toml(text: str, *, where: str, error: type[WriterError]) -> dict[str, 
         raise error(f"not valid TOML: {cause}", where=where) from cause
 
 
-def line_of(text: str, keys: Sequence[str], number: int = 0) -> int:
-    """The line of a TOML document where `keys`, from the outside in, stand; or what is nearest around them.
-
-    `number` says which one of the `[[tables]]` with the first key is meant.
-    """
-    best, deepest, seen = 1, 0, -1
-    wanted, table = tuple(keys), tuple[str, ...]()
-    for line, brackets, written in _headers_and_keys(text):
-        if brackets:
-            table = written
-            seen += brackets == "[[" and written == wanted[:1]
-        path = written if brackets else table + written
-        common = min(len(path), len(wanted))
-        if (
-            path[:common] == wanted[:common]
-            and common > deepest
-            and (table[:1] != wanted[:1] or seen in (-1, number))
-        ):
-            best, deepest = line, common
-    return best
-
-
 def nearest(word: str, known: Iterable[str]) -> str:
     """The entry of `known` that `word` was probably meant to be, or an empty text."""
+    import difflib  # nobody waits for it who has made no mistake
+
     found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return found[0] if found else ""
 
@@ -271,10 +281,13 @@ class _Reader:
             fit=table.get("fit", False),
             limits={key: value for key, value in check.items() if isinstance(value, int)},
             levels=check.get("levels", {}),
-            clients=self.clients(check.get("clients", {})),
             segments=table.get("segments", {}),
+            clients=self.clients(check.get("clients", {})),
             theme_settings=themes,
             theme_places={name: self.place(["themes", name]) for name in themes},
+            relays=tuple(table.get("relay", [])),
+            send=table.get("send", {}),
+            send_places=self.send_places(table),
             dkim_domain=dkim.get("domain", ""),
             dkim_selector=dkim.get("selector", ""),
             dkim_ed25519_selector=dkim.get("ed25519_selector", ""),
@@ -304,6 +317,14 @@ class _Reader:
             raise self.error(["source"], "a source has either url or path", hint, number)
         return SourceConfig(url or path, kind, self.place(["source"], number))
 
+    def send_places(self, table: dict[str, Any]) -> dict[str, str]:
+        """Where the tables begin that say how it is sent: `relay 0`, `send`."""
+        relays = table.get("relay", [])
+        if not all(isinstance(relay, dict) for relay in relays):
+            raise self.error(["relay"], "a relay is a table", SETTINGS[""]["relay"].example)
+        places = {f"relay {number}": self.place(["relay"], number) for number in range(len(relays))}
+        return places | ({"send": self.place(["send"])} if "send" in table else {})
+
     def check_keys(self, table: dict[str, Any], name: str, number: int = 0) -> None:
         known = SETTINGS[name]
         for key in table:
@@ -331,6 +352,8 @@ class _Reader:
                 message = "must be one line without control characters"
             elif isinstance(value, str) and value and not setting.form.fullmatch(value):
                 message = f"must be {setting.what}, not {value!r}"
+            elif setting.kind is int and int(str(value)) < 1 and name in ("relay", "send"):
+                message = "must be 1 or more"
             else:
                 continue
             raise self.error(_path(name, key), f"{_label(name, key)} {message}", setting.example, number)
@@ -345,6 +368,16 @@ class _Reader:
             if level not in ("error", "warning", "off"):
                 message = f"the level of {code} is error, warning or off"
                 raise self.error(["check", "levels"], message, SETTINGS["check"]["levels"].example)
+
+    def check_segments(self, segments: dict[str, Any]) -> None:
+        for name, expression in segments.items():
+            hint = SETTINGS[""]["segments"].example
+            if not _SEGMENT_NAME.fullmatch(name):
+                message = f"the name of a segment is made of letters, digits, - and _, not {name!r}"
+                raise self.error(["segments", name], message, hint)
+            if not isinstance(expression, str) or not expression.strip():
+                message = f"{_label('segments', name)} must be a text in quotes that is not empty"
+                raise self.error(["segments", name], message, hint)
 
     def clients(self, table: dict[str, Any]) -> dict[str, float]:
         """The shares by client; `outlook.windows = 12.4` without quotes is a table in a table, and means the same."""
@@ -364,16 +397,6 @@ class _Reader:
             message = f"the shares of the clients add up to {total:g} %"
             raise self.error(["check", "clients"], message, "all readers together are 100 %")
         return shares
-
-    def check_segments(self, segments: dict[str, Any]) -> None:
-        for name, expression in segments.items():
-            hint = SETTINGS[""]["segments"].example
-            if not _SEGMENT_NAME.fullmatch(name):
-                message = f"the name of a segment is made of letters, digits, - and _, not {name!r}"
-                raise self.error(["segments", name], message, hint)
-            if not isinstance(expression, str) or not expression.strip():
-                message = f"{_label('segments', name)} must be a text in quotes that is not empty"
-                raise self.error(["segments", name], message, hint)
 
     def check_themes(self, themes: dict[str, Any]) -> None:
         for name, settings in themes.items():
@@ -400,7 +423,11 @@ def _tables(table: dict[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
     for number, source in enumerate(sources if isinstance(sources, list) else ()):
         if isinstance(source, dict):
             yield "source", number, source
-    for name in ("check", "fetch", "dkim"):
+    relays = table.get("relay")
+    for number, relay in enumerate(relays if isinstance(relays, list) else ()):
+        if isinstance(relay, dict):
+            yield "relay", number, relay
+    for name in ("check", "fetch", "send", "dkim"):
         if isinstance(entry := table.get(name), dict):
             yield name, 0, entry
 
@@ -411,38 +438,6 @@ def _path(table: str, key: str) -> tuple[str, ...]:
 
 def _label(table: str, key: str) -> str:
     return f"[{table}] {key}" if table else repr(key)
-
-
-#: A text over several lines, which could be mistaken for headers and keys.  Other texts and comments are here
-#: to be passed over, so that quotes in them begin nothing.
-_TEXT = re.compile(
-    r'"""(?:\\.|[^\\])*?"""+|' r"'''.*?'''+|" r'"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'|#[^\n]*",
-    re.S,
-)
-_PART = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
-_DOTTED = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
-_HEADER_OR_KEY = re.compile(rf"[ \t]*(?:(\[\[?)[ \t]*({_DOTTED})[ \t]*\]|({_DOTTED})[ \t]*=)")
-
-
-def _headers_and_keys(text: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-    """Every header and key of a TOML document: its line, the brackets of a header, its parts."""
-    flat = _TEXT.sub(lambda match: "\n" * match[0].count("\n") or match[0], text)
-    for number, line in enumerate(flat.split("\n"), start=1):
-        if found := _HEADER_OR_KEY.match(line):
-            yield (
-                number,
-                found[1] or "",
-                tuple(part.strip("\"'") for part in re.findall(_PART, found[2] or found[3])),
-            )
-
-
-def line_that_is_not_utf8(content: bytes) -> int:
-    """The first line of `content` that is not UTF-8; 0 if all are."""
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        return content[: error.start].count(b"\n") + 1
-    return 0
 
 
 def _meant(word: str, known: Iterable[str]) -> str:

@@ -18,8 +18,8 @@ from newsletter.config import CONFIG_NAME, Config, SourceConfig
 from newsletter.env import Secrets
 from newsletter.errors import ConfigError, NothingNew, SourceError, UsageError
 from newsletter.issues.draft import choose, compose
-from newsletter.issues.folder import add_articles, issue_ids, read_used, write_issue
-from newsletter.issues.issue import is_id
+from newsletter.issues.folder import add_articles, read_used, write_issue
+from newsletter.issues.ids import is_id, issue_ids
 
 
 @dataclass(frozen=True, slots=True)

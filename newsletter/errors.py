@@ -101,12 +101,12 @@ class NothingNew(NewsletterError):
     """A draft found no article that is not already in an issue."""
 
 
-class RefusedIssue(NewsletterError):
-    """What the checks found keeps an issue from being sent."""
-
-
 class ListError(NewsletterError):
     """What the subscriber list refuses: somebody is not on it, has said no, or has a standing that does not allow it."""
+
+
+class RefusedIssue(NewsletterError):
+    """What the checks found keeps an issue from being sent."""
 
 
 class FetchError(NewsletterError):

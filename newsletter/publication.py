@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
@@ -22,31 +22,23 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from newsletter.articles.fetch import Fetcher
 from newsletter.config import CONFIG_NAME, Config, find_root, nearest, read_config
 from newsletter.env import Secrets, read_secrets
 from newsletter.errors import ConfigError, IssueError, NewsletterError
-from newsletter.issues.built import replace_build
-from newsletter.issues.folder import issue_ids, read_issue
-from newsletter.issues.issue import Issue
-from newsletter.render.build import Email, Masthead
-from newsletter.render.images import copy_pictures
-from newsletter.render.theme import Theme, read_theme, theme_names
-from newsletter.sending import message, quoted_printable
-from newsletter.sending.dkim import Signer
-from newsletter.sending.dkim_keys import read_signers
-from newsletter.sending.letter import letter_of
-from newsletter.sending.outbox import write_message
-from newsletter.sending.smtp import Session, parse_server
-from newsletter.sending.trial import trial
-from newsletter.subscribers.address import Mailbox, parse_mailbox
-from newsletter.variant import Variant, build_variant
+from newsletter.issues.ids import issue_ids
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # and imported where it is used: `newsletter status` does without all of them
     from newsletter.checks.check import Checked
     from newsletter.drafting import Draft
+    from newsletter.issues.issue import Issue
+    from newsletter.reader import Reader
+    from newsletter.render.build import Email, Masthead
+    from newsletter.render.theme import Theme
+    from newsletter.sending.dkim import Signer
     from newsletter.store.database import Database
+    from newsletter.subscribers.address import Mailbox
     from newsletter.subscribers.subscriber_list import SubscriberList
+    from newsletter.variant import Variant
 
 #: Who reads `build/email.html` and `build/email.eml`: somebody of whom nothing is known (RFC 2606, section 3).
 SAMPLE_READER = "reader@example.com"
@@ -62,6 +54,7 @@ class Build:
     email: Email
     report: Mapping[str, object] = field(repr=False)
     notes: tuple[str, ...] = ()
+    audience: frozenset[str] = frozenset()
 
 
 class Publication:
@@ -101,7 +94,12 @@ class Publication:
         """What the machine remembers: at DATABASE_URL, or else newsletter.db.  Raises StoreError, if it cannot be used."""
         from newsletter.store.database import open_database  # SQLAlchemy takes longer than most commands
 
-        return open_database(self.secrets.get("DATABASE_URL") or self.root / "newsletter.db")
+        return open_database(self.database_place)
+
+    @property
+    def database_place(self) -> str | Path:
+        """Where the database is: DATABASE_URL, or else newsletter.db."""
+        return self.secrets.get("DATABASE_URL") or self.root / "newsletter.db"
 
     @cached_property
     def subscribers(self) -> SubscriberList:
@@ -110,6 +108,18 @@ class Publication:
 
         key = self.secrets.get("SECRET_KEY")
         return SubscriberList(self.database, secret_key=key, segments=self.config.segments)
+
+    @property
+    def known_subscribers(self) -> SubscriberList | None:
+        """The people, None as long as there is no list: to look at it makes no database.  Raises StoreError."""
+        if "database" not in self.__dict__:
+            from newsletter.store.database import open_existing
+
+            found = open_existing(self.database_place)
+            if found is None:
+                return None
+            self.database = found
+        return self.subscribers
 
     def issue_id(self, name: str = "") -> str:
         """The id that `name` (an id, a path to an issue's folder, or nothing for the newest issue) means.
@@ -137,10 +147,14 @@ class Publication:
 
     def read_issue(self, name: str = "") -> Issue:
         """The issue that `name` means, as its files are now."""
+        from newsletter.issues.folder import read_issue
+
         return read_issue(self.issues / self.issue_id(name))
 
     def theme(self, name: str = "") -> Theme:
         """The theme `name`, or the publication's own choice."""
+        from newsletter.render.theme import read_theme, theme_names
+
         self.config.check_themes(theme_names(self.root / "templates"))
         name = name or self.config.theme
         overrides = self.config.theme_settings.get(name, {})
@@ -182,6 +196,9 @@ class Publication:
         Raises ThemeError or IssueError, if it cannot be built; the previous build is still there then.  When every
         file but the report comes out as it was, nothing is touched: the report keeps the timings of the first time.
         """
+        from newsletter.issues.built import replace_build
+        from newsletter.render.images import copy_pictures
+
         issue_id = self.issue_id(name)
         folder = self.issues / issue_id
         timings: dict[str, float] = {}
@@ -202,7 +219,7 @@ class Publication:
         report = variant.report(files, timings)
         replace_build(folder / "build", files, report)
         notes = variant.notes(self.html_size(variant.email))
-        return Build(issue_id, folder / "build", variant.email, report, tuple(notes))
+        return Build(issue_id, folder / "build", variant.email, report, tuple(notes), frozenset(audience))
 
     def variant(
         self,
@@ -215,8 +232,10 @@ class Publication:
 
         Raises ThemeError or IssueError, if it cannot be built.
         """
-        folder = self.issues / self.issue_id(name)
-        issue = read_issue(folder)
+        from newsletter.variant import build_variant
+
+        issue = self.read_issue(name)
+        folder = self.issues / issue.id
         theme = self.theme(issue.theme)
         lap("read")
         return build_variant(
@@ -243,16 +262,22 @@ class Publication:
         """What is wrong with the issue that `name` means; nothing is written.
 
         `online` visits its links and pictures, `spam` asks SpamAssassin; `domains` says how many readers have their mailbox
-        where, from which their email clients are estimated.  Raises ThemeError or IssueError, if it cannot be
-        built, ConfigError, if a level is given to a check that there is not.
+        where, from which their email clients are estimated: those on the list, if it is left out; that a list cannot be
+        read is a note.  Raises ThemeError or IssueError, if it cannot be built, ConfigError, if a level is given to a check
+        that there is not.
         """
+        from newsletter.articles.fetch import Fetcher
         from newsletter.checking import check_variant, longest_reader
+        from newsletter.reader import mailbox_domains
 
         variant = self.variant(name)
         reader = longest_reader()
         written = datetime.combine(variant.issue.date, time(12), tzinfo=UTC)
         fetcher = Fetcher(self.root / ".cache" / "fetch", allow_hosts=self.config.allow_hosts)
-        return check_variant(
+        notes: tuple[str, ...] = ()
+        if domains is None and not self.config.clients:
+            domains, notes = mailbox_domains(lambda: self.known_subscribers)
+        checked = check_variant(
             variant,
             self.masthead,
             self.config,
@@ -264,10 +289,13 @@ class Publication:
             fetcher=fetcher if online else None,
             spam=spam,
         )
+        return replace(checked, notes=notes)
 
     @property
     def masthead(self) -> Masthead:
         """What an issue's pages say of the publication."""
+        from newsletter.render.build import Masthead
+
         config = self.config
         return Masthead(config.name, config.language, config.base_url, config.postal_address, config.reply_to)
 
@@ -299,6 +327,9 @@ class Publication:
 
         `note` goes before the subject in brackets.
         """
+        from newsletter.sending.letter import letter_of
+        from newsletter.sending.message import deterministic_id
+
         values = {**self.values(email.issue_id, reader), **attributes}
         list_id = f"{self.config.name} <newsletter.{self.sender.address.domain}>"
         letter = letter_of(email, self.sender, self.reply_to, list_id, note)
@@ -306,9 +337,7 @@ class Publication:
             reader,
             values,
             date=written,
-            message_id=message.deterministic_id(
-                email.digest, str(reader.address), self.sender.address.domain
-            ),
+            message_id=deterministic_id(email.digest, str(reader.address), self.sender.address.domain),
             list_unsubscribe=[values["unsubscribe_url"]],
             signers=signers,
         )
@@ -324,43 +353,64 @@ class Publication:
     ) -> list[str]:
         """One message of `build` to each of `readers`: through SMTP_URL, or into the outbox where none is set.
 
-        Each says that it is what `seen_by` with `attributes` would get, or its reader, whose the links to leave are.  What
-        comes back says where each went.  Raises UsageError, if an address is none (nothing was sent), ConfigError, if a key
-        cannot sign, DeliveryError.
+        Each says that it is what `seen_by` with `attributes` would get, or its reader, whose the links to leave are.  A
+        reader on the list gets what the list says: name, attributes, and its own variant, unless `build` is one for an
+        audience.  What comes back says where each went.  Raises UsageError, if an address is none, StoreError, if the list
+        cannot be read (nothing was sent then), ConfigError, if a key cannot sign, DeliveryError.
         """
+        from newsletter.reader import Reader
+        from newsletter.sending.dkim_keys import read_signers
+        from newsletter.sending.outbox import write_message
+        from newsletter.sending.smtp import Session, parse_server
+        from newsletter.sending.trial import trial
+        from newsletter.subscribers.address import parse_mailbox
+
         mailboxes = [parse_mailbox(reader) for reader in readers]
         written = now or datetime.now(UTC)
         signers = read_signers(self.root, self.config, self.secrets, sender_domain=self.sender.address.domain)
 
         def test_for(reader: Mailbox) -> bytes:
-            values = {**self.values(build.issue_id, seen_by or reader), **attributes}
+            seen = Reader(seen_by) if seen_by else self._reader(build, reader)
+            values = {**self.values(build.issue_id, seen.mailbox), **seen.attributes, **attributes}
             values = {name: value for name, value in values.items() if name.startswith("subscriber.")}
-            email = trial(build.email, seen_by or reader)
+            is_own = seen.segments and not build.audience
+            email = self.variant(build.issue_id, audience=seen.segments).email if is_own else build.email
+            made = trial(email, seen.mailbox)
             return self.message(
-                email, reader, written=written, note="Test", attributes=values, signers=signers
+                made, reader, written=written, note="Test", attributes=values, signers=signers
             )
 
         messages = [(reader, test_for(reader)) for reader in mailboxes]
         url = self.secrets.get("SMTP_URL")
         if not url:
-            return [
-                str(write_message(self.root / "outbox", content, name=f"{build.issue_id}-test"))
-                for _, content in messages
-            ]
+            outbox, name = self.root / "outbox", f"{build.issue_id}-test"
+            return [str(write_message(outbox, content, name=name)) for _, content in messages]
         server = parse_server(url)
         with Session(server) as session:
             for reader, content in messages:
                 session.send(content, sender=self.sender.address, recipients=[reader.address])
         return [f"{reader.address} by {server}" for reader, _ in messages]
 
+    def _reader(self, build: Build, mailbox: Mailbox) -> Reader:
+        """What the list, if there is one, knows of `mailbox`; the mailbox alone, if that is nothing."""
+        from newsletter.reader import known_reader
+
+        def asked(inside: frozenset[str]) -> tuple[str, ...]:
+            email = self.variant(build.issue_id, audience=inside).email if inside else build.email
+            return email.segments
+
+        return known_reader(self.known_subscribers, mailbox, None if build.audience else asked)
+
     def html_size(self, email: Email) -> int:
         """How many octets the HTML has as it goes over the wire to the sample reader."""
-        values = self.values(email.issue_id, parse_mailbox(SAMPLE_READER))
+        from newsletter.sending import quoted_printable
+
+        values = self.values(email.issue_id, _sample_reader())
         return len(quoted_printable.encode(email.html.fill(values)))
 
     def _outputs(self, variant: Variant) -> dict[str, bytes]:
         """The files of a build but its report; the same inputs give the same bytes."""
-        email, reader = variant.email, parse_mailbox(SAMPLE_READER)
+        email, reader = variant.email, _sample_reader()
         values = self.values(email.issue_id, reader)
         written = datetime.combine(variant.issue.date, time(12), tzinfo=UTC)
         html, web = email.html.fill(values), email.web
@@ -375,6 +425,8 @@ class Publication:
         }
 
     def _mailbox(self, key: str, text: str) -> Mailbox:
+        from newsletter.subscribers.address import parse_mailbox
+
         try:
             return parse_mailbox(text)
         except NewsletterError as error:
@@ -383,3 +435,9 @@ class Publication:
                 where=str(self.root / CONFIG_NAME),
                 hint=f'{key} = "My Newsletter <news@example.com>"',
             ) from error
+
+
+def _sample_reader() -> Mailbox:
+    from newsletter.subscribers.address import parse_mailbox
+
+    return parse_mailbox(SAMPLE_READER)

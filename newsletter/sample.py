@@ -1,4 +1,4 @@
-"""A new publication from the sample that comes with the package: for `init` and `demo`.
+"""A new publication from the sample that comes with the package, and its readers: for `init` and `demo`.
 
 Nothing that is there is ever overwritten; a file that cannot be written is an error with its path.
 """
@@ -17,6 +17,12 @@ from newsletter.render.theme import PACKAGE_THEMES, theme_names
 SAMPLE = Path(__file__).parent / "data" / "sample"
 #: The day after the last sample post: the demo's issue has this date, so that it is the same at any time.
 SAMPLE_DAY = date(2026, 11, 23)
+#: The demo's subscribers by name, at addresses that no mail ever reaches (RFC 2606, section 3).
+SAMPLE_READERS = {
+    "Ada Sample": "ada@example.org",
+    "Ben Sample": "ben@example.org",
+    "Cleo": "cleo@example.net",
+}
 _NAMES = {"env.example": ".env.example", "gitignore": ".gitignore"}
 
 

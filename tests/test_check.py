@@ -17,8 +17,9 @@ from newsletter.checks.check import CODES, Checked
 from newsletter.checks.finding import Finding, Level
 from newsletter.errors import ConfigError, IssueError
 from newsletter.publication import Publication
-from newsletter.render.theme import theme_names
+from newsletter.render.theme import PACKAGE_THEMES, theme_names
 from newsletter.sample import make_publication
+from newsletter.subscribers.subscriber import Consent
 
 DAY = date(2026, 11, 23)
 GOLDEN = Path(__file__).parent / "golden"
@@ -174,3 +175,51 @@ def test_without_online_nothing_leaves_the_machine(
         monkeypatch.setattr(socket.socket, name, nobody)
     monkeypatch.setattr(socket, "getaddrinfo", nobody)
     assert letter.check(today=DAY, domains={"gmail.com": 3}).findings
+
+
+def flexible(make_letter: MakeLetter) -> Publication:
+    """A letter with an issue whose theme uses something that Outlook for Windows lacks."""
+    letter = make_letter({"a.md": POST.replace("http://localhost:8000/x", "https://example.com/x")})
+    drafted(letter)
+    css = letter.root / "templates" / "digest" / "inline.css"
+    css.parent.mkdir(parents=True)
+    css.write_text((PACKAGE_THEMES / "digest" / "inline.css").read_text() + "\np { display: flex; }\n")
+    return letter
+
+
+def unsupported(letter: Publication) -> str:
+    """What W280 says of the letter."""
+    (found,) = [f.message for f in letter.check(today=DAY).findings if f.code == "W280"]
+    return found
+
+
+def test_the_list_says_which_clients_readers_use_unless_the_settings_do(make_letter: MakeLetter) -> None:
+    letter = flexible(make_letter)
+    assert "%" not in unsupported(letter)
+    assert not (letter.root / "newsletter.db").exists()
+    for number in range(4):
+        host = "gmail.com" if number == 0 else "example.com"
+        letter.subscribers.add(f"reader{number}@{host}", Consent("form", "a test"))
+    assert f"({0.25 * 2 + 0.75 * 18:.3g} % of your readers)" in unsupported(letter)
+    letter.database.close()
+    config = letter.root / "newsletter.toml"
+    config.write_text(config.read_text() + "\n[check]\nclients = { outlook.windows = 12.4 }\n")
+    (letter.root / "newsletter.db").write_text("no database, and nobody looks")
+    checked = Publication.open(letter.root).check(today=DAY)
+    assert checked.notes == ()
+    assert any("(12.4 % of your readers)" in finding.message for finding in checked.findings)
+
+
+@pytest.mark.parametrize("place", ["", "postgresql://127.0.0.1:9/nobody?password=CANARY-6f1c"])
+def test_a_list_that_cannot_be_read_is_a_note(make_letter: MakeLetter, place: str) -> None:
+    letter = flexible(make_letter)
+    expected = letter.check(today=DAY).findings
+    (letter.root / "newsletter.db").write_text("no database")
+    environment = {"DATABASE_URL": place} if place else {}
+    result = run("check", "--format", "json", cwd=letter.root, **environment)
+    assert result.returncode == 0, result.stderr
+    assert len(json.loads(result.stdout)) == len(expected)
+    note = next(line for line in result.stderr.splitlines() if line.startswith("note: "))
+    assert "which email clients your readers use is not estimated" in note
+    assert ("127.0.0.1:9" if place else "newsletter.db: not a database") in note
+    assert "CANARY" not in result.stderr + result.stdout

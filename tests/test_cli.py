@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from newsletter.cli import COMMANDS, newsletter
 from newsletter.publication import Publication
+from newsletter.sample import SAMPLE_READERS
 
 
 def run(*arguments: str, cwd: Path, paste: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -63,11 +66,32 @@ def test_the_themes_are_listed_and_their_settings_with_the_publications_values(t
 
 
 def test_the_demo_shows_where_to_look(tmp_path: Path) -> None:
-    result = run("demo", str(tmp_path / "demo"), cwd=tmp_path, SMTP_URL="smtp://192.0.2.1:25")
-    assert result.returncode == 0, result.stderr
-    (eml,) = (tmp_path / "demo").glob("issues/*/build/email.eml")
+    folder = tmp_path / "demo"
+    result = run("demo", str(folder), cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (0, f"{folder}\n"), result.stderr
+    (eml,) = folder.glob("issues/*/build/email.eml")
     assert str(eml.parent) in result.stderr
-    assert len(list((tmp_path / "demo" / "outbox" / "new").iterdir())) == 1
+    assert "checked           0 errors, 0 warnings\n" in result.stderr
+    assert f"sent              3 of 3 into {folder / 'outbox' / 'new'}\n" in result.stderr
+    status = json.loads(run("status", "--json", cwd=folder).stdout)
+    assert [(one["state"], one["accepted"]) for one in status] == [("finished", 3)]
+
+
+def test_the_demo_sends_nothing_and_leaves_every_list_alone(tmp_path: Path) -> None:
+    secrets = {
+        "SMTP_URL": "smtp://192.0.2.1:25",
+        "DATABASE_URL": "postgresql://192.0.2.1/list",
+        "SECRET_KEY": "x",
+    }
+    result = run("demo", str(tmp_path / "demo"), cwd=tmp_path, **secrets)
+    assert result.returncode == 0, result.stderr
+    messages = [path.read_text() for path in (tmp_path / "demo" / "outbox" / "new").iterdir()]
+    to = sorted(re.findall(r"^To: (.*)$", "".join(messages), re.M))
+    assert to == [f"{name} <{address}>" for name, address in sorted(SAMPLE_READERS.items())]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "newsletter.db").write_bytes((tmp_path / "demo" / "newsletter.db").read_bytes())
+    refused = run("demo", "other", cwd=tmp_path)
+    assert (refused.returncode, "there is a subscriber list" in refused.stderr) == (2, True)
 
 
 def test_a_pasted_text_becomes_an_issue(sample: Publication) -> None:
@@ -92,7 +116,7 @@ def test_a_pasted_text_becomes_an_issue(sample: Publication) -> None:
         (["draft", "--id", "../x"], 2, "cannot be an issue's id"),
         (["draft", "-"], 2, "nothing was pasted"),
         (["draft", "http://127.0.0.1:9/feed"], 2, "allow_hosts"),
-        (["send"], 2, "--test"),
+        (["send"], 2, "newsletter draft"),
         (["send", "--test"], 2, "--test"),
         (["init", "."], 2, "is there already"),
         (["init", "new", "--theme", "digset"], 2, "did you mean 'digest'"),
@@ -167,3 +191,9 @@ def test_every_command_is_what_its_module_says() -> None:
         assert command is not None
         assert command.name == name
         assert (command.help or "").splitlines()[0] == line
+
+
+def test_the_example_of_env_names_each_secret_once(sample: Publication) -> None:
+    lines = (sample.root / ".env.example").read_text().splitlines()
+    names = [line.removeprefix("# ").partition("=")[0] for line in lines if re.match(r"# [A-Z_]+=", line)]
+    assert len(names) == len(set(names)) > 4

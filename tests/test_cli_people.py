@@ -90,6 +90,7 @@ def test_who_said_no_is_refused_with_the_remedy(run: Run) -> None:
     code, out, err = run(*ADD)
     assert (code, out) == (1, "")
     assert err.startswith("ada@example.org: has left\n    hint: only with a reason: --resubscribe")
+    assert run(*ADD, "--resubscribe", " ")[0] == 1, "a blank is no reason"
     assert run(*ADD, "--resubscribe", "her letter")[0] == 0
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import traceback
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from dotenv.parser import parse_stream
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,13 +18,13 @@ from newsletter.config import (
     SETTINGS,
     Config,
     find_root,
-    line_of,
     nearest,
     parse_toml,
     read_config,
 )
-from newsletter.env import Secrets, read_secrets
+from newsletter.env import Secrets, _plain, read_secrets
 from newsletter.errors import ConfigError
+from newsletter.toml_lines import line_of
 
 HEAD = 'name = "Letter"\nfrom = "Letter <letter@example.com>"\n'
 CANARY = "CANARY-6f1c"
@@ -115,9 +117,7 @@ def test_a_value_of_the_wrong_type_is_named_with_its_line(
     tmp_path: Path, table: str, key: str, value: str
 ) -> None:
     head = "".join(line for line in HEAD.splitlines(keepends=True) if table or not line.startswith(f"{key} "))
-    top = {"": "", "source": "[[source]]\n", "fetch": "[fetch]\n", "check": "[check]\n", "dkim": "[dkim]\n"}[
-        table
-    ]
+    top = {"": "", "source": "[[source]]\n", "relay": "[[relay]]\n"}.get(table, f"[{table}]\n")
     error = error_of(tmp_path, f"{head}# a comment\n{top}{key} = {value}\n")
     lines = (tmp_path / CONFIG_NAME).read_text().splitlines()
     assert error.where == f"{tmp_path / CONFIG_NAME}:{len(lines)}"
@@ -442,6 +442,30 @@ def test_the_nearest_name_is_near(word: str, expected: str) -> None:
 )
 def test_env_is_read_as_python_dotenv_reads_it(tmp_path: Path, text: str, value: str) -> None:
     assert secrets_of(tmp_path, text).get("SECRET") == value
+
+
+@given(
+    st.lists(
+        st.text("AB_ab19=/:@.%+-~^|(){}[]&!*;<>?, \t#'\"\\$`ü\r", max_size=12)
+        | st.from_regex(r"(?:# ?)?[AB]=[!-~]{0,9}", fullmatch=True),
+        max_size=4,
+    ),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_a_plain_env_is_read_as_by_python_dotenv(lines: list[str], end: str) -> None:
+    text = end.join(lines)
+    plain = _plain(text)
+    if plain is not None:
+        found = parse_stream(StringIO(text, newline=None))
+        assert plain == {one.key: one.value for one in found if one.key is not None}
+
+
+def test_an_env_of_plain_lines_needs_no_library() -> None:
+    text = "# where to\nSMTP_URL=smtp://me%40example.com:s3cret@mail.example.com:587\n\nSECRET_KEY=0af9\n"
+    assert _plain(text) == {
+        "SMTP_URL": "smtp://me%40example.com:s3cret@mail.example.com:587",
+        "SECRET_KEY": "0af9",
+    }
 
 
 def test_the_environment_wins_over_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from newsletter.errors import StoreError, StoreLater, StoreNewer
 from newsletter.store import migrations, tables
-from newsletter.store.database import Database, hold, open_database, raw
+from newsletter.store.database import Database, hold, open_database, open_existing, raw
 
 ROOT = Path(__file__).parent.parent
 FACT = {"key": "answer", "value": "42"}
@@ -455,3 +455,27 @@ def test_leaving_postgresql_out_is_said_aloud() -> None:
     )
     assert "PostgreSQL: LEFT OUT on request (--no-pg)" in ran.stdout
     assert "1 passed, 1 skipped" in ran.stdout
+
+
+def test_to_look_for_a_database_makes_none(place: str) -> None:
+    assert open_existing(place) is None
+    if "://" not in place:
+        assert not Path(place).exists()
+        Path(place).touch()
+        assert open_existing(place) is None
+        assert Path(place).stat().st_size == 0
+    else:
+        assert open_existing(place) is None, "a first look at a server left tables"
+    open_database(place).close()
+    found = open_existing(place)
+    assert found is not None
+    with found:
+        assert len(facts(found)["uuid"]) == 36
+
+
+def test_a_database_that_is_none_is_refused_when_it_is_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "newsletter.db"
+    path.write_text("no database")
+    with pytest.raises(StoreError, match="not a database"):
+        open_existing(path)
+    assert path.read_text() == "no database"

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 from preview_server import make_letter
+from readership import ask_who_reads, join
 
+from newsletter.dispatch import Dispatch
 from newsletter.errors import ConfigError, NewsletterError, UsageError
+from newsletter.publication import Publication
 from newsletter.web.desk import Desk, parse_reader
 
 
@@ -116,3 +119,75 @@ def test_an_attribute_is_no_way_to_another_merge_field() -> None:
     assert set(parse_reader({"attributes": "unsubscribe_url = https://evil.test"}).attributes) == {
         "subscriber.unsubscribe_url"
     }
+
+
+def test_a_subscriber_is_seen_with_what_the_list_knows(folder: Path) -> None:
+    root = folder.parents[1]
+    ask_who_reads(Publication.open(root))
+    desk = Desk(root)
+    ada = {"reader": "ada@example.org"}
+    assert desk.reader(folder.name, ada) == parse_reader(ada)
+    assert not (root / "newsletter.db").exists()
+    join(Publication.open(root))
+    found = desk.reader(folder.name, ada)
+    assert str(found) == "Ada Byron <Ada@example.org>"
+    assert found.segments == {"tag:pro", 'country = "CH"'}
+    values = desk.values(folder.name, found)
+    assert (values["subscriber.first_name"], values["subscriber.city"]) == ("Ada", "Bern")
+    typed = desk.reader(folder.name, {**ada, "attributes": "city = Oslo", "segments": "tag:pro"})
+    assert typed.segments == {"tag:pro"}
+    assert (typed.attributes["subscriber.city"], typed.attributes["subscriber.country"]) == ("Oslo", "CH")
+    assert desk.reader(folder.name, {}) == parse_reader({})
+    assert desk.reader(folder.name, {"reader": "eve@example.org"}).subscriber_id is None
+
+
+def test_a_test_without_a_reader_is_what_each_address_would_get(folder: Path) -> None:
+    root = folder.parents[1]
+    ask_who_reads(Publication.open(root))
+    join(Publication.open(root))
+    desk = Desk(root)
+    (sent,) = desk.send_test(folder.name, ["ada@example.org"], desk.reader(folder.name, {}))
+    assert "as Ada Byron <Ada@example.org> would get it" in "".join(Path(sent).read_text().split("=\n"))
+
+
+def test_the_states_are_those_of_the_ledger_and_nothing_is_made_for_them(folder: Path) -> None:
+    root = folder.parents[1]
+    desk = Desk(root)
+    assert desk.states() == {}
+    assert not (root / "newsletter.db").exists()
+    letter = Publication.open(root)
+    join(letter)
+    assert desk.states() == {}
+    dispatch = Dispatch(letter)
+    campaign_id = dispatch.freeze(dispatch.plan(folder.name))
+    assert desk.states() == {folder.name: "planned"}
+    dispatch.deliver(campaign_id)
+    assert desk.states() == {folder.name: "sent 2 of 2"}
+
+
+def test_a_list_that_cannot_be_read_costs_a_note_and_is_left_alone_for_a_while(folder: Path) -> None:
+    root = folder.parents[1]
+    (root / "newsletter.db").write_text("no database")
+    desk = Desk(root)
+    ada = {"reader": "ada@example.org"}
+    assert desk.reader(folder.name, ada) == parse_reader(ada)
+    assert desk.list_problem.endswith("newsletter.db: not a database")
+    assert desk.review(folder.name).checked.findings
+    (root / "newsletter.db").unlink()
+    join(Publication.open(root))
+    assert desk.reader(folder.name, ada) == parse_reader(ada), "it was asked again at once"
+    (root / ".env").write_text("# another place for the list\n")
+    desk.refresh()
+    assert desk.reader(folder.name, ada).subscriber_id
+    assert desk.list_problem == ""
+
+
+def test_the_database_stays_open_from_one_edit_to_the_next(folder: Path) -> None:
+    root = folder.parents[1]
+    join(Publication.open(root))
+    desk = Desk(root)
+    desk.states()
+    opened = desk.publication.database
+    desk.refresh()
+    desk.states()
+    assert desk.publication.database is opened

@@ -146,14 +146,14 @@ def test_the_readmes_example_runs(tmp_path: Path) -> None:
     result = subprocess.run(
         ["sh", "-ec", example],
         cwd=tmp_path,
-        env={"PATH": f"{folder}:/usr/bin:/bin"},
+        env={"PATH": f"{folder}:/usr/bin:/bin", "PYTHONPATH": str(ROOT)},  # this code, whatever is installed
         capture_output=True,
         text=True,
         check=False,
     )
     assert result.returncode == 0, result.stderr
     assert list((tmp_path / "my-letter").glob("issues/*/build/email.html"))
-    assert len(list((tmp_path / "my-letter" / "outbox" / "new").iterdir())) == 1
+    assert len(list((tmp_path / "my-letter" / "outbox" / "new").iterdir())) == 2
 
 
 def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from newsletter.articles.article import Article
 from newsletter.issues.draft import NEWEST, choose, compose
-from newsletter.issues.issue import dated, is_id, new_id, slug
+from newsletter.issues.ids import is_id
+from newsletter.issues.issue import dated, new_id, slug
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from newsletter.articles.article import Article, Image
 from newsletter.articles.sanitize import sanitize
 from newsletter.errors import IssueError
-from newsletter.issues.folder import add_articles, issue_ids, read_article, read_issue, read_used, write_issue
+from newsletter.issues.folder import add_articles, read_article, read_issue, read_used, write_issue
+from newsletter.issues.ids import issue_ids
 from newsletter.issues.issue import Issue
 
 ARTICLES = (

@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import WriterError
-from newsletter.render.merge import Context, Field, Slot, Template
+from newsletter.render.merge import Context, Field, Slot, Template, escape
 from newsletter.sending.headers import mailbox_line, recipient_line
 from newsletter.sending.message import FormLetter, deterministic_id, prepare
 from newsletter.subscribers.address import Address, Mailbox, parse_address, parse_mailbox
@@ -817,3 +817,11 @@ def test_a_header_of_one_message_is_like_one_of_all_and_not_in_the_message_twice
 def test_the_same_arguments_give_the_same_bytes() -> None:
     assert composed() == composed()
     assert composed(**LETTER, values=VALUES[3]) == composed(**LETTER, values=VALUES[3])
+
+
+@pytest.mark.parametrize(
+    "context", [Context.TEXT, Context.HEADER, Context.HTML, Context.ATTRIBUTE, Context.LINK]
+)
+def test_a_plain_mail_link_is_what_escaping_makes_of_it(context: Context) -> None:
+    value = "mailto:editors@example.com?subject=unsubscribe%20ada.l-1_x%40example.org"
+    assert escape(Slot(Field("unsubscribe_url"), context), {"unsubscribe_url": value}) == value

@@ -19,10 +19,15 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from browser import browser
+from campaigns import Clock, accepted, hold
 from preview_server import email_of, eventually, make_letter, opened, previewed, stage_of
+from readership import ask_who_reads, join
 from test_cli import run
 
+from newsletter.dispatch import Dispatch
+from newsletter.publication import Publication
 from newsletter.sample import make_publication
+from newsletter.sending.campaign import CampaignState
 
 
 @pytest.fixture(scope="module")
@@ -264,6 +269,50 @@ def test_a_test_is_sent_and_says_whose_message_it_is(chromium: Any, folder: Path
     assert line.replace("<", "&lt;").replace(">", "&gt;") in html.get_content()
     assert str(message["Subject"]).startswith("[Test] ")
     assert "one%40example.com" in str(message["List-Unsubscribe"])
+
+
+def test_a_subscriber_is_seen_by_address_and_the_issues_say_how_far_they_are(
+    chromium: Any, folder: Path
+) -> None:
+    root = folder.parents[1]
+    letter = Publication.open(root)
+    ask_who_reads(letter)
+    join(letter)
+    with previewed(root) as url, opened(chromium, url) as tab:
+        assert tab.locator("#issues [aria-current]").inner_text().endswith("4 articles · built")
+        assert "Dear reader of somewhere." in words(tab)
+        tab.fill("#reader [name=reader]", "ada@example.org")
+        tab.get_by_role("button", name="Show").click()
+        eventually(tab, lambda: "Dear Ada of Bern." in words(tab))
+        assert "For supporters." in words(tab)
+        tab.get_by_text('On the list, confirmed; seen as country = "CH" and tag:pro').wait_for()
+        assert tab.locator("#inbox").inner_text().count("Ada Byron <Ada@example.org>") == 1
+        dispatch = Dispatch(letter)
+        campaign_id = dispatch.freeze(dispatch.plan(folder.name))
+        dispatch.deliver(campaign_id)
+        tab.fill("#reader [name=reader]", "eve@example.org")
+        tab.get_by_role("button", name="Show").click()
+        tab.get_by_text("Not on the list: made up").wait_for()
+        eventually(tab, lambda: "Dear reader of somewhere." in words(tab))
+        assert tab.locator("#issues [aria-current]").inner_text().endswith("sent 2 of 2")
+
+
+def test_the_counts_of_an_issue_on_its_way_move_by_themselves(chromium: Any, folder: Path) -> None:
+    root = folder.parents[1]
+    letter = Publication.open(root)
+    join(letter)
+    dispatch = Dispatch(letter)
+    campaign_id = dispatch.freeze(dispatch.plan(folder.name))
+    ledger = hold(letter.database, campaign_id, clock=Clock(float(dispatch.now())))
+    with previewed(root) as url, opened(chromium, url) as tab:
+        state = tab.locator("#issues [aria-current]")
+        eventually(tab, lambda: state.inner_text().endswith("sending 0 of 2"))
+        first, second = ledger.turn([], 2)
+        ledger.turn([accepted(first.subscriber_id)], 0)
+        eventually(tab, lambda: state.inner_text().endswith("sending 1 of 2"))
+        ledger.turn([accepted(second.subscriber_id)], 0)
+        ledger.finish(CampaignState.FINISHED)
+        eventually(tab, lambda: state.inner_text().endswith("sent 2 of 2"))
 
 
 def test_a_test_to_no_address_or_a_wrong_one_says_so(chromium: Any, still: str) -> None:

@@ -18,7 +18,7 @@ from newsletter.errors import ConfigError, ListError, StoreLater, UsageError, Wr
 from newsletter.publication import Publication
 from newsletter.store import tables
 from newsletter.store.database import Database, open_database
-from newsletter.subscribers import rows, suppression
+from newsletter.subscribers import census, rows, suppression
 from newsletter.subscribers.address import parse_address
 from newsletter.subscribers.subscriber import Act, Consent, Profile, Standing, Subscriber
 from newsletter.subscribers.subscriber_list import SubscriberList
@@ -695,3 +695,33 @@ def test_a_publications_database_may_be_a_server(
     assert publication.database.is_postgres
     assert not (publication.root / "newsletter.db").exists()
     publication.database.close()
+
+
+def test_mailboxes_are_counted_by_domain_of_those_who_confirmed(people: SubscriberList) -> None:
+    assert people.domains() == {}
+    for address in ("a@example.org", "b@example.org", "c@example.net", "d@example.com"):
+        people.add(address, FORM)
+    people.remove("d@example.com")
+    people.ask("e@example.com", FORM)
+    assert people.domains() == {"example.net": 1, "example.org": 2}
+
+
+def test_the_mailboxes_of_a_long_list_are_counted_over_the_newest(
+    people: SubscriberList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(census, "_SAMPLED", 2)
+    for address in ("a@example.org", "b@example.net", "c@example.com"):
+        people.add(address, FORM)
+    assert people.domains() == {"example.com": 1, "example.net": 1}
+
+
+def test_the_segments_of_one_person_are_those_that_a_count_finds_it_in(people: SubscriberList) -> None:
+    ada = people.add(ADA, FORM, attributes={"country": "CH"}, tags=["pro"])
+    people.add("ben@example.org", FORM, tags=["new"])
+    names = ["tag:pro", "tag:new", 'country = "CH"', 'not received("x") and joined < 30d', "everybody"]
+    inside = {"tag:pro", 'country = "CH"', 'not received("x") and joined < 30d', "everybody"}
+    assert people.segments_of(ada.id, names) == people.segments_of(ADA, names) == inside
+    assert people.segments_of("ben@example.org", names) == {"tag:new", *names[3:]}
+    assert people.segments_of("eve@example.org", names) == people.segments_of(ADA, []) == frozenset()
+    with pytest.raises(WriterError, match="and"):
+        people.segments_of(ADA, ["tag:pro and"])

@@ -83,6 +83,7 @@ def test_a_delimiter_is_recognised(tmp_path: Path, delimiter: str) -> None:
         ("a@example.org\nb@example.org\n", ("email",), [["a@example.org"], ["b@example.org"]]),
         ("Ann,a@example.org\n", ("column 1", "email"), [["Ann", "a@example.org"]]),
         ("sep=;\nemail;name\na@x.org;A\n", ("email", "name"), [["a@x.org", "A"]]),
+        ('"sep=;"\r\nemail;name\r\na@x.org;A\r\n', ("email", "name"), [["a@x.org", "A"]]),
         ("email,name\n\n\na@x.org,A\n   \n", ("email", "name"), [["a@x.org", "A"]]),
         (
             'email,name\na@x.org,5" disk\nb@x.org,B\n',

@@ -43,10 +43,11 @@ _ORDER = {Level.ERROR: 0, Level.WARNING: 1}
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the checks found, errors first, and what was waived, with the reasons."""
+    """What the checks found, errors first; what was waived, with the reasons; `notes` on what they could not know."""
 
     findings: tuple[Finding, ...]
     waived: tuple[tuple[Finding, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:

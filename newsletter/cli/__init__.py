@@ -7,6 +7,8 @@ stdout is the result (a path, an id), stderr the conversation.  Exit codes: 0 do
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +17,7 @@ import click
 
 from newsletter import __version__
 from newsletter.cli.group import LazyGroup
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, printable
 
 #: Every command: the module that holds it and its line in the list of commands.
 COMMANDS = {
@@ -28,7 +30,11 @@ COMMANDS = {
     "preview": ("preview", "See an issue in the browser, live."),
     "shots": ("preview", "Take pictures of an issue."),
     "subscribers": ("people", "The people: who is on the list, who joins and leaves."),
-    "send": ("post", "Send a test of an issue."),
+    "send": ("post", "Send an issue to the list, or a test of it."),
+    "run": ("post", "Send what is due, in the foreground."),
+    "status": ("status", "What became of an issue, and who is in doubt."),
+    "settle": ("status", "Say what became of deliveries in doubt."),
+    "reconcile": ("status", "Settle deliveries in doubt by the mail server's log."),
 }
 
 
@@ -82,3 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if error.filename is None:  # no file of a person's: a bug
+            raise
+        click.echo(printable(f"{os.fsdecode(error.filename)}: {error.strerror}"), err=True)
+        sys.exit(75 if error.errno in (errno.ENOSPC, errno.EDQUOT) else 2)

@@ -32,7 +32,8 @@ def check(folder: Path, issue: str, form: str, strict: bool, online: bool, spam:
 
     ISSUE is an id or a path; the newest issue when left out.  Nothing is written, and nothing leaves the machine without
     --online.  Exit code 1, if there is an error.  The README lists the codes; [check] in newsletter.toml changes their
-    levels, and "waive" in the front matter of an issue or an article takes one out, with the reason.
+    levels, and "waive" in the front matter of an issue or an article takes one out, with the reason.  How many of your
+    readers a finding concerns is estimated from the mailboxes on the list, unless [check] clients says it.
 
     \b
     newsletter check
@@ -44,6 +45,8 @@ def check(folder: Path, issue: str, form: str, strict: bool, online: bool, spam:
     findings = [finding.at(Level.ERROR) if strict else finding for finding in checked.findings]
     click.echo(formats.WRITERS[form](findings), nl=False)
     errors = sum(finding.level is Level.ERROR for finding in findings)
+    for note in checked.notes:
+        say(f"note: {note}")
     for finding, reason in checked.waived:
         say(f"waived: {finding.code} {finding.where}: {reason}")
     say(f"{count(errors, 'error')}, {count(len(findings) - errors, 'warning')}")

@@ -87,6 +87,9 @@ def build(folder: Path, issue: str, audience: tuple[str, ...]) -> None:
     newsletter build
     newsletter build 2026-11-23-autumn
     newsletter build --audience tag:pro
+
+    The merge fields in build/ are those of a sample reader; send --test and the preview show the issue as somebody on
+    the list would get it.
     """
     made = Publication.open(folder).build(issue, audience=audience)
     sizes = made.report["size_bytes"]

@@ -27,8 +27,8 @@ def preview(folder: Path, issue: str, port: int, no_open: bool) -> None:
     """See an issue in the browser, live.
 
     ISSUE is an id or a path; the newest issue when left out.  Save a file and the email changes, at every width, in the dark,
-    through the lens of each mail program, with the findings beside it.  Only this machine can open the address; Ctrl-C ends
-    it.
+    through the lens of each mail program, with the findings beside it; as a made-up reader sees it, or a subscriber, by
+    address.  Only this machine can open the address; Ctrl-C ends it.
 
     \b
     newsletter preview

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.received import note_unknown
 from newsletter.cli.say import count as number_of
 from newsletter.cli.say import say
 from newsletter.errors import printable
@@ -138,7 +139,9 @@ def count_(folder: Path, segment: str, as_json: bool) -> None:
     newsletter subscribers count 'tag:pro and country in ("CH", "AT") and joined < 30d'
     newsletter subscribers count @swiss --json
     """
-    census = Publication.open(folder).subscribers.census(segment)
+    publication = Publication.open(folder)
+    census = publication.subscribers.census(segment)
+    note_unknown(publication, segment)
     if as_json:
         click.echo(json.dumps(asdict(census)))
         return

@@ -29,11 +29,11 @@ from newsletter.articles.markdown import render_markdown
 from newsletter.articles.sanitize import sanitize
 from newsletter.config import nearest
 from newsletter.errors import IssueError
-from newsletter.issues.issue import Issue, Show, dated, is_id, slug
+from newsletter.issues.ids import ISSUE_FILE, issue_ids
+from newsletter.issues.issue import Issue, Show, dated, slug
 from newsletter.issues.media import Media
 from newsletter.issues.words import words_html
 
-ISSUE_FILE = "issue.md"
 TEXT_FILE = "email.txt"
 KEYS = (
     "subject",
@@ -55,15 +55,6 @@ _SRC = re.compile(r'(<img\b[^>]*?\ssrc=")([^"]*)(")')
 _BLOCK_END = re.compile(
     r"(</(?:p|h[2-6]|ul|ol|li|dl|dd|dt|blockquote|pre|figure|figcaption|table|thead|tbody|tr|div)>|<hr>)(?=<)"
 )
-
-
-def issue_ids(issues: Path) -> list[str]:
-    """The ids of the issues there are, sorted; a date comes first in an id, so the newest is the last."""
-    if not issues.is_dir():
-        return []
-    return sorted(
-        entry.name for entry in issues.iterdir() if (entry / ISSUE_FILE).is_file() and is_id(entry.name)
-    )
 
 
 def read_issue(folder: Path) -> Issue:

@@ -14,11 +14,7 @@ from enum import StrEnum
 
 from newsletter.articles.article import Article
 
-#: An issue's id is the name of its folder: it must be safe as a file name, in a URL and in a terminal.
-ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,79}\Z")
 _DATED = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:-|\Z)")
-#: Names that Windows keeps for devices, whatever follows the first dot.
-_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 class Show(StrEnum):
@@ -58,11 +54,6 @@ class Issue:
     fit: bool = False
     text: str = ""
     waived: Mapping[tuple[str, str], str] = field(default_factory=dict, hash=False)
-
-
-def is_id(text: str) -> bool:
-    """Whether `text` can be an issue's id: a-z, 0-9 and "-", 80 at most, not a device's name."""
-    return bool(ID_PATTERN.match(text)) and text not in _DEVICES
 
 
 def dated(issue_id: str) -> date | None:

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from newsletter.config import line_of, nearest, parse_toml
+from newsletter.config import nearest, parse_toml
 from newsletter.errors import ThemeError
+from newsletter.toml_lines import line_of
 
 SETTINGS_FILE = "theme.toml"
 _COLOR = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")

@@ -15,8 +15,8 @@ Pure: no clock, no socket, no disk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 
 class State(IntEnum):
@@ -47,13 +47,21 @@ class Stage(StrEnum):
     DATA = "DATA"
     DOT = "end of the message"  # or the last BDAT
 
+    @property
+    def is_before_messages(self) -> bool:
+        """Whether no message has been begun: what goes wrong here is the relay's affair and no recipient's."""
+        return self in _BEFORE_MESSAGES
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+
+_BEFORE_MESSAGES = frozenset({Stage.CONNECT, Stage.GREETING, Stage.EHLO, Stage.STARTTLS, Stage.AUTH})
+
+
+class Parcel(NamedTuple):
     """One opened delivery, ready for the wire.
 
     `content` is the message in pieces (CRLF lines, no line begins with a dot, ends in CRLF); the envelope is ASCII but for
-    an address that needs SMTPUTF8.
+    an address that needs SMTPUTF8.  `envelope_id` (xtext, RFC 3461) asks for reports of failure that name it, where the
+    server offers DSN.
     """
 
     subscriber_id: int
@@ -62,10 +70,10 @@ class Parcel:
     content: tuple[bytes, ...]
     size: int
     smtputf8: bool = False
+    envelope_id: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one attempt came to.
 
     `state` is ACCEPTED, REFUSED, PLANNED (to be tried again: nothing was accepted) or IN_DOUBT; `stage` and `reply` say

@@ -16,13 +16,11 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from newsletter.sending.replies import Disorder
+
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])([^\r\n]*))?\r?\n")
 _MAX_LINE = 8192
 _MAX_LINES = 200
-
-
-class Disorder(Exception):
-    """What the server said is no reply, or none to what was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,13 @@ class Dialogue:
         self._replies.close()
         self._connection.close()
 
+    def release(self) -> socket.socket:
+        """The bare connection, for whoever goes on with it.  Raises Disorder, if the server said more than was asked."""
+        if self._has_unread():
+            raise Disorder("a reply that nothing asked for")
+        self._replies.close()  # the connection itself stays open
+        return self._connection
+
     def wait_at_most(self, seconds: float) -> None:
         """Give up with TimeoutError, if the server is silent for `seconds`."""
         self._seconds = seconds
@@ -66,14 +71,18 @@ class Dialogue:
 
     def greet(self) -> Reply:
         """Say EHLO, and keep what the server offers."""
-        # By address: the name of this machine may be slow to find and nobody's business.
-        address = self._connection.getsockname()[0].partition("%")[0]
-        reply = self.command(f"EHLO [{'IPv6:' if ':' in address else ''}{address}]")
+        reply = self.command(f"EHLO {self.own_name}")
         for line in reply.lines[1:]:
             # "AUTH=LOGIN PLAIN" is how it was said before the standard.
             keyword, _, parameters = line.replace("AUTH=", "AUTH ", 1).strip().partition(" ")
             self.features[keyword.upper()] = f"{self.features.get(keyword.upper(), '')} {parameters}".strip()
         return reply
+
+    @property
+    def own_name(self) -> str:
+        """What EHLO calls us: by address, as the name of this machine may be slow to find and is nobody's business."""
+        address = self._connection.getsockname()[0].partition("%")[0]
+        return f"[{'IPv6:' if ':' in address else ''}{address}]"
 
     def command(self, line: str) -> Reply:
         """The reply to `line`, or the 421 with which the server had already left."""

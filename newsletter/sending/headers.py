@@ -86,19 +86,25 @@ def recipient_line(name: str, address: str) -> str:
 
     Raises WriterError, if `address` is none.
     """
-    short = len(address) <= _LONGEST_PLAIN and len(name) + len(address) + len("To:  <>") <= _FOLD_AT
-    if short and _PLAIN_ADDRESS.fullmatch(address):
+    if len(address) <= _LONGEST_PLAIN and _PLAIN_ADDRESS.fullmatch(address):
         if not name:
             return f"To: {address}"
-        if _ATOMS.fullmatch(name):
+        if len(name) + len(address) + len("To:  <>") <= _FOLD_AT and _ATOMS.fullmatch(name):
             return f"To: {name} <{address}>"
-    local, _, domain = address.rpartition("@")
-    parsed = Address(local, domain)
+    else:
+        local, _, domain = address.rpartition("@")
+        address = str(Address(local, domain))
+    return _phrase_line("To", _cleaned(name), f"<{address}>") if name else f"To: {address}"
+
+
+@lru_cache(maxsize=4096)
+def _cleaned(name: str) -> str:
+    """`name` without what no header can have."""
     try:
-        mailbox = Mailbox(name, parsed)
+        require_line(name, "a name")
     except WriterError:
-        mailbox = Mailbox(one_line(name), parsed)
-    return mailbox_line("To", mailbox)
+        return one_line(name)
+    return name
 
 
 def date_line(date: datetime) -> str:
@@ -182,6 +188,14 @@ def _phrase_line(name: str, phrase: str, target: str) -> str:
     """`name: phrase target`, the phrase in atoms, quoted, or in encoded words; folded before the target."""
     if not phrase:
         return f"{name}: {target}"
+    before, last, limit = _phrase(name, phrase)
+    separator = " " if len(last) + 1 + len(target) <= limit else "\r\n "
+    return f"{before}{last}{separator}{target}"
+
+
+@lru_cache(maxsize=4096)  # names come again
+def _phrase(name: str, phrase: str) -> tuple[str, str, int]:
+    """`name: phrase`, its last line apart, and how long this may become."""
     written = phrase
     if not _ATOMS.fullmatch(phrase):
         written = '"' + re.sub(r'(["\\])', r"\\\1", phrase) + '"'
@@ -190,11 +204,8 @@ def _phrase_line(name: str, phrase: str, target: str) -> str:
     if not phrase.isascii() or "=?" in phrase or "  " in phrase or len(lines[0]) > _FOLD_AT:
         lines = _encoded_lines(f"{name}: ", phrase)
         limit = _MAX_ENCODED_LINE
-    if len(lines[-1]) + 1 + len(target) <= limit - (len(lines) > 1):
-        lines[-1] += f" {target}"
-    else:
-        lines.append(target)
-    return "\r\n ".join(lines)
+    *others, last = lines
+    return "".join([f"{line}\r\n " for line in others]), last, limit - (len(lines) > 1)
 
 
 def _folded(name: str, items: Iterable[str], *, separator: str = ", ") -> str:

@@ -54,6 +54,7 @@ Picture = tuple[str, str, str, bytes]
 #: A merge field in one context, and its places in the pieces of a form letter.
 Blank = tuple[Slot, tuple[int, ...]]
 _NO_HEADERS: Mapping[str, str] = {}
+_NOTHING_ENCODED: Mapping[str, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class FormLetter:
     pieces: tuple[bytes, ...] = field(repr=False)  # of the body, empty where a value goes
     blanks: tuple[tuple[str, tuple[Blank, ...]], ...]  # by the name of the merge field
     relaxed: RelaxedBody = field(repr=False, compare=False)
+    #: What values became, by field: most first names come again, and some links are the same for all.
+    written: tuple[dict[str, tuple[bytes, ...]], ...] = field(repr=False, compare=False)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -109,20 +112,23 @@ class FormLetter:
         *,
         date: datetime,
         message_id: str,
-        list_unsubscribe: Sequence[str] = (),
+        list_unsubscribe: Sequence[str] | str = (),
         headers: Mapping[str, str] = _NO_HEADERS,
         signers: Sequence[Signer] = (),
+        encoded: Mapping[str, bytes] = _NOTHING_ENCODED,
     ) -> list[bytes]:
         """The message for the recipient `name` at `address`, in pieces; the first is the head, others may be empty.
 
         `name` and `values`, which maps names of merge fields to raw values, are taken as they are stored.  `date` is
         aware, and that of the signatures, too; `message_id` is `<...@domain>`; `list_unsubscribe` are https and mailto
-        URIs, the first preferred; `headers` are unstructured ones that only this message has.  Raises WriterError, if
-        one of these cannot be a header, or `address` is none.
+        URIs, the first preferred, or the line that `unsubscribe_line` makes of them; `headers` are unstructured ones that
+        only this message has; `encoded` are octets of fields whose values are links that no context changes.  Raises
+        WriterError, if one of these cannot be a header, or `address` is none.
         """
         subject, unsubscribe = self.subject, ""
         if list_unsubscribe:
-            unsubscribe = unsubscribe_line(list_unsubscribe)
+            is_line = isinstance(list_unsubscribe, str)
+            unsubscribe = str(list_unsubscribe) if is_line else unsubscribe_line(list_unsubscribe)
         if self.one_click and "<https://" not in unsubscribe.lower():
             raise WriterError("one-click unsubscribing needs an https address (RFC 8058)")
         own = [
@@ -140,12 +146,19 @@ class FormLetter:
         head = "\r\n".join((*self.first_lines, *own, *self.last_lines, "", "")).encode()
 
         pieces = list(self.pieces)
-        for field_name, blanks in self.blanks:
+        for (field_name, blanks), written in zip(self.blanks, self.written, strict=True):
+            if octets := encoded.get(field_name):
+                for _, places in blanks:
+                    for place in places:
+                        pieces[place] = octets
+                continue
             value = values.get(field_name, "")
-            plain = _contexts_unchanged(value)
-            as_it_is = encode_value(value) if plain else b""
-            for slot, places in blanks:
-                octets = as_it_is if slot.context in plain else encode_value(escape(slot, values))
+            filled = written.get(value)
+            if filled is None:
+                filled = _filled(blanks, value)
+                if len(written) < _MOST_KEPT:
+                    written[value] = filled
+            for (_, places), octets in zip(blanks, filled, strict=True):
                 for place in places:
                     pieces[place] = octets
         if signers:
@@ -206,6 +219,7 @@ def prepare(
         pieces,
         blanks,
         RelaxedBody(pieces),
+        tuple({} for _ in blanks),
     )
 
 
@@ -220,12 +234,30 @@ def deterministic_id(campaign: str, recipient: str, domain: str) -> str:
 
 # --- values -------------------------------------------------------------------------------------------------
 
+#: For how many values of a field it is kept what they became.
+_MOST_KEPT = 2048
+
+
+def _filled(blanks: tuple[Blank, ...], value: str) -> tuple[bytes, ...]:
+    """The octets of one field's `value` at each of its blanks."""
+    plain = _contexts_unchanged(value)
+    as_it_is = encode_value(value) if plain else b""
+    return tuple(
+        [
+            as_it_is if slot.context in plain else encode_value(escape(slot, {slot.field.name: value}))
+            for slot, _ in blanks
+        ]
+    )
+
+
 #: A link of letters, digits and harmless marks: nothing in it is escaped, and behind its host nothing decides whether
 #: it is safe.
 _PLAIN_LINK = re.compile(r"(https?://[A-Za-z0-9.-]+(?::[0-9]+)?/)[A-Za-z0-9_./~?=%-]*")
+_PLAIN_MAIL_LINK = re.compile(r"mailto:[A-Za-z0-9._-]+@[A-Za-z0-9.-]+(?:\?subject=[A-Za-z0-9_.%-]*)?")
 _is_safe_beginning = lru_cache(maxsize=64)(is_safe_url)  # the links of a campaign have one or two
 _PLAIN_WORDS = re.compile(r"\w+(?:[ -]\w+)*")
 _IN_TEXT = (Context.TEXT, Context.HTML, Context.ATTRIBUTE, Context.HEADER)
+_IN_TEXT_AND_URL, _IN_TEXT_AND_LINK = (*_IN_TEXT, Context.URL), (*_IN_TEXT, Context.LINK)
 
 
 def _contexts_unchanged(value: str) -> tuple[Context, ...]:
@@ -234,10 +266,17 @@ def _contexts_unchanged(value: str) -> tuple[Context, ...]:
     Escaping takes ten times as long to find that out.
     """
     if value.isalnum():
-        return (*_IN_TEXT, Context.URL) if value.isascii() else _IN_TEXT
-    if link := _PLAIN_LINK.fullmatch(value):
-        return (*_IN_TEXT, Context.LINK) if _is_safe_beginning(link[1]) else _IN_TEXT
+        return _IN_TEXT_AND_URL if value.isascii() else _IN_TEXT
+    if value.startswith("http") and (link := _PLAIN_LINK.fullmatch(value)):
+        return _IN_TEXT_AND_LINK if _is_safe_beginning(link[1]) else _IN_TEXT
+    if value.startswith("mailto:") and _PLAIN_MAIL_LINK.fullmatch(value):
+        return _IN_TEXT_AND_LINK
     return _IN_TEXT if _PLAIN_WORDS.fullmatch(value) else ()
+
+
+def is_plain_link(value: str) -> bool:
+    """Whether `value` is a link that no context of a body changes, so that its octets can be given as `encoded`."""
+    return Context.LINK in _contexts_unchanged(value)
 
 
 # --- bodies -------------------------------------------------------------------------------------------------

@@ -41,6 +41,9 @@ def encode_value(text: str) -> bytes:
     """`text` as the value of a merge field: to stand between two pieces of `encode_template`."""
     if _ITSELF.fullmatch(text):
         return text.encode()
+    if "=" in text and len(text) < _MAX_LINE and _ITSELF.fullmatch(text.replace("=", "_")):  # a link, say
+        encoded = text.replace("=", "=3D").encode()
+        return encoded if len(encoded) < _MAX_LINE else _with_room(encode(text))
     if text.isalnum() and len(encoded := binascii.b2a_qp(text.encode())) < _MAX_LINE:  # a name, say
         return encoded
     return _with_room(encode(text))

@@ -36,7 +36,9 @@ from types import TracebackType
 from urllib.parse import parse_qsl, unquote
 
 from newsletter.errors import ConfigError, DeliveryError, DeliveryLater, NewsletterError
-from newsletter.sending.dialogue import Dialogue, Disorder, Reply
+from newsletter.sending.delivery import Stage
+from newsletter.sending.dialogue import Dialogue, Reply
+from newsletter.sending.replies import Disorder
 from newsletter.subscribers.address import Address
 
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
@@ -62,20 +64,6 @@ class Security(StrEnum):
 
 
 _DEFAULT_PORTS = {Security.NONE: 25, Security.STARTTLS: 587, Security.TLS: 465}
-
-
-class Stage(StrEnum):
-    """Where in the dialogue."""
-
-    CONNECT = "connecting"
-    GREETING = "greeting"
-    EHLO = "EHLO"
-    STARTTLS = "STARTTLS"
-    AUTH = "signing in"
-    MAIL = "MAIL FROM"
-    RCPT = "RCPT TO"
-    DATA = "DATA"
-    DOT = "end of the message"
 
 
 #: A message is begun: RSET forgets it and keeps the connection.
@@ -199,6 +187,20 @@ class Session:
                 self._wait(_QUIT_SECONDS)
                 self._dialogue.command("QUIT")
         self._close()
+
+    @property
+    def stage(self) -> Stage:
+        """Where in the dialogue we are, or were when it failed."""
+        return self._stage
+
+    def release(self) -> tuple[socket.socket, dict[str, str], str]:
+        """The signed-in connection for another to go on with, what its server offers, and the name that it knows us by."""
+        dialogue = self._connected()
+        with self._failures():
+            name = dialogue.own_name
+            connection = dialogue.release()
+        self._dialogue = None
+        return connection, dialogue.features, name
 
     def send(self, message: bytes, *, sender: Address, recipients: Sequence[Address]) -> None:
         """Give `message` to the server for all `recipients`: when one is refused, none gets it.

@@ -20,8 +20,9 @@ import re
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -44,18 +45,17 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from newsletter.errors import StoreError, StoreNewer
-from newsletter.store import faults, tables
+from newsletter.store import WAIT_SECONDS, Ask, faults, tables
 
-#: How long a transaction waits for another before it gives up, in seconds.
-WAIT_SECONDS = 30
 _BEGIN = "newsletter_begin"
+_asked = count()  # names of cursors
 _PRAGMAS = (
     f"busy_timeout = {WAIT_SECONDS * 1000}",  # the first, as the next one may have to wait already
     "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
     "secure_delete = ON",  # what is erased is overwritten, not only forgotten
-    "cache_size = -32000",
+    "cache_size = -4000",  # sending goes through its tables in order; `bulk` takes more
 )
 
 
@@ -135,6 +135,11 @@ class Database:
                     self._create(connection)
                 elif (stored := _stored_revision(connection)) != tables.REVISION:
                     self._upgrade(connection, stored)
+
+    def has_schema(self) -> bool:
+        """Whether there are tables of ours in it."""
+        with self._translated():
+            return self._revision() is not None
 
     def _revision(self) -> str | None:
         """The revision of the schema, None if there is none; refuses a server that may forget what it confirmed."""
@@ -230,6 +235,20 @@ def raw(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
+def asking(connection: Connection) -> Ask:
+    """What asks by plain SQL in the transaction of `connection`: see `glance`."""
+    driver = raw(connection)
+    if connection.dialect.name != "postgresql":
+        return lambda sql, values: driver.execute(sql, values)
+
+    def ask(sql: str, values: Sequence[object]) -> Iterator[Any]:
+        # a cursor of the server's: the rows may be millions
+        with driver.cursor(name=f"ask{next(_asked)}") as cursor:
+            yield from cursor.execute(sql.replace("?", "%s"), values)
+
+    return ask
+
+
 def hold(connection: Connection, name: str, *, shared: bool = False) -> None:
     """Hold the lock `name` until the transaction of `connection` ends: alone, or with others that share it.
 
@@ -259,6 +278,28 @@ def open_database(place: str | Path) -> Database:
     except BaseException:
         database.close()
         raise
+    return database
+
+
+def open_existing(place: str | Path) -> Database | None:
+    """The database at `place`, None if there is none yet: neither a file nor a table is made.
+
+    Raises StoreError as `open_database` does.
+    """
+    is_url = isinstance(place, str) and "://" in place
+    if not is_url and not (Path(place).exists() and Path(place).stat().st_size):
+        return None  # SQLite would write a page even into an empty file
+    database = _open_postgres(str(place)) if is_url else _open_sqlite(Path(place))
+    try:
+        is_there = database.has_schema()
+        if is_there:
+            database.prepare()
+    except BaseException:
+        database.close()
+        raise
+    if not is_there:
+        database.close()
+        return None
     return database
 
 

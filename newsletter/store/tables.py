@@ -30,8 +30,7 @@ from sqlalchemy import (
     Text,
 )
 
-#: The schema's revision that this code reads and writes; `migrations` leads to it from every released one.
-REVISION = "0001"
+from newsletter.store import REVISION as REVISION
 
 metadata = MetaData()
 
@@ -70,7 +69,8 @@ subscriber = Table(
     Column("joined_at", Integer, nullable=False),
     Column("changed_at", Integer, nullable=False),
 )
-Index("subscriber_by_domain", subscriber.c.domain, subscriber.c.standing)
+# All that a plan counts by, so that it does not read the rows.
+Index("subscriber_by_domain", subscriber.c.domain, subscriber.c.standing, subscriber.c.suppressed)
 Index("subscriber_by_language", subscriber.c.language, subscriber.c.standing)
 Index("subscriber_by_joined", subscriber.c.joined_at, subscriber.c.standing)
 
@@ -133,6 +133,7 @@ campaign = Table(
     Column("not_before", Integer, nullable=False, server_default="0"),
     Column("not_after", Integer, nullable=False, server_default="0"),
     Column("local_time", SmallInteger, nullable=False, server_default="0"),
+    Column("outbox", SmallInteger, nullable=False, server_default="0"),  # written out, not through relays
     Column("started_at", Integer),
     Column("finished_at", Integer),
     Column("stopped", Text, nullable=False, server_default=""),  # why a rule stopped it

@@ -111,7 +111,7 @@ def import_file(
     """
     if not source.strip():
         raise UsageError("an import needs to say how the people agreed", hint='--source "sign-up form, 2024"')
-    left = _left_in_file(plan, now) if resubscribe else frozenset()
+    left = _left_in_file(plan, now) if resubscribe.strip() else frozenset()
     consent = Consent("import", plan.table.path.name, source)
     writer = BatchWriter(database, suppressions, consent, now, resubscribe.strip(), left.__contains__)
     found, reader, rows = Imported(), EntryReader(plan.layout, now), Rows(plan.table)

@@ -116,7 +116,7 @@ def _join(
             rows.record(connection, new, act, at, consent=consent)
             return found(connection, new)
         subscriber = found(connection, address)  # somebody else put it there just now
-    if resubscribe and act is Act.ADD and subscriber.standing not in _ADDED:
+    if resubscribe.strip() and act is Act.ADD and subscriber.standing not in _ADDED:
         act = Act.RESUBSCRIBE
     moved = _moved(connection, subscriber, act, at, consent=consent, note=resubscribe)
     if act is not Act.ASK:

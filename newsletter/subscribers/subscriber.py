@@ -36,6 +36,8 @@ Attribute = str | int | float | bool
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 _LONGEST_NAME = 100
 _LONGEST_TEXT = 10_000
+#: What a subscriber has beside attributes; an attribute of the same name is not it.
+_OWN_FIELDS = frozenset({"email", "name", "language"})
 _NOT_STORED = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -339,3 +341,12 @@ def write_attributes(attributes: Mapping[str, Attribute]) -> str:
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def attribute_fields(attributes: Mapping[str, Attribute]) -> dict[str, str]:
+    """Attributes as the merge fields that they fill; what every subscriber has is not among them."""
+    return {
+        f"subscriber.{name}": ("yes" if value else "no") if isinstance(value, bool) else str(value)
+        for name, value in attributes.items()
+        if name not in _OWN_FIELDS
+    }

@@ -23,7 +23,13 @@ from newsletter.store.database import Database
 from newsletter.store.tables import subscriber as subscriber_table
 from newsletter.subscribers import imports, membership, rows
 from newsletter.subscribers.address import Address, parse_address
-from newsletter.subscribers.census import Census, count_members, take_census
+from newsletter.subscribers.census import (
+    Census,
+    count_members,
+    read_segments,
+    sample_domains,
+    take_census,
+)
 from newsletter.subscribers.dossier import Dossier, read_dossier
 from newsletter.subscribers.erasure import erase
 from newsletter.subscribers.exports import export_to_file
@@ -221,6 +227,18 @@ class SubscriberList:
     def census(self, segment: str = "") -> Census:
         """Who is in a segment: how many by standing, domain and language, and how many of them are mailed."""
         return take_census(self.database, self.segment(segment), self._now())
+
+    def domains(self) -> dict[str, int]:
+        """How many mailboxes of confirmed subscribers are at which domain, counted over the newest 20,000."""
+        return sample_domains(self.database)
+
+    def segments_of(self, who: str | Address | int, names: Iterable[str]) -> frozenset[str]:
+        """Those of the segments `names` in which the subscriber (an address or an id) is."""
+        found = self.find(who)
+        if found is None:
+            return frozenset()
+        segments = {name: self.segment(name) for name in names}
+        return read_segments(self.database, found.id, segments, self._now())
 
     def import_file(
         self,

@@ -89,8 +89,8 @@ def open_table(path: Path) -> TableFile:
         raise SourceError("is a zip or a spreadsheet file", where=str(path), hint="unpack it, or save as CSV")
     lines = sample.splitlines()
     first, delimiter = 1, ""
-    if re.fullmatch(r"sep=.", lines[0], re.I):  # what spreadsheets write for each other
-        first, delimiter = 2, lines[0][4]
+    if said := re.fullmatch(r'("?)sep=(.)\1', lines[0], re.I):  # what spreadsheets write for each other
+        first, delimiter = 2, said[2]
     head = sample.split("\n", first - 1)[-1]
     delimiter = delimiter or _delimiter(head, "\t" if path.suffix.lower() in (".tsv", ".tab") else "")
     headers = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])

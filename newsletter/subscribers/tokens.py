@@ -34,7 +34,9 @@ _MIN_KEY_LENGTH = 16
 #: 12 octets; with those of the HMAC a multiple of three, so that base64 has no bits to spare.
 _SUBJECT = struct.Struct(">QI")
 _MAC_SIZE = 18
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{40}", re.ASCII)
+#: All tokens have as many characters.
+TOKEN_LENGTH = 40
+_TOKEN = re.compile(f"[A-Za-z0-9_-]{{{TOKEN_LENGTH}}}", re.ASCII)
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
 

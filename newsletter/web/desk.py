@@ -3,28 +3,44 @@
 What was built is kept until a file changes (`refresh`); the caches of the build itself survive that, and are what makes
 the next one quick.  An error is kept as well: it is the same until it is mended.  One build at a time, from any thread.
 
-Reads the publication's files; writes nothing but the addresses of those who get tests.
+The subscriber list, where there is one, says who a reader is and how far an issue is; it is asked anew each time, because
+no file says that it changed.  One that cannot be read costs a note, and is left alone for a minute.
+
+Reads the publication's files and its database; writes nothing but the addresses of those who get tests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from threading import RLock
-from typing import TypeVar, cast
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import quote
 
 from newsletter.checking import longest_reader, weigh_variant
 from newsletter.checks.check import Checked
-from newsletter.errors import NewsletterError, UsageError
-from newsletter.issues.folder import article_paths, issue_ids, read_issue
+from newsletter.config import CONFIG_NAME
+from newsletter.env import ENV_NAME
+from newsletter.errors import NewsletterError, StoreError, UsageError
+from newsletter.issues.folder import article_paths, read_issue
+from newsletter.issues.ids import issue_ids
 from newsletter.publication import SAMPLE_READER, Publication
-from newsletter.subscribers.address import Mailbox, parse_mailbox
+from newsletter.reader import Reader, listed_reader, segments_for
+from newsletter.subscribers.address import parse_mailbox
 from newsletter.variant import Variant
+from newsletter.web.states import told_state
+
+if TYPE_CHECKING:
+    from newsletter.sending.campaign import Campaign
+    from newsletter.subscribers.subscriber_list import (
+        SubscriberList,
+    )  # with SQLAlchemy, for those with a list
 
 T = TypeVar("T")
+_REST_SECONDS = 60
 _ADDRESSES = Path(".cache") / "preview" / "test-addresses.txt"
 
 
@@ -38,22 +54,6 @@ class IssueLine:
     articles: int
     built: bool
     problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who looks: a mailbox, what else is known of its owner, and the segments in which the owner is."""
-
-    mailbox: Mailbox
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    segments: frozenset[str] = frozenset()
-
-    def __str__(self) -> str:
-        return (
-            f"{self.mailbox.name} <{self.mailbox.address}>"
-            if self.mailbox.name
-            else str(self.mailbox.address)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,11 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.generation = 0
+        #: Why the list could not be read; empty if it could, or there is none.
+        self.list_problem = ""
+        self._list_rests_until = 0.0
+        self._settings: tuple[bytes, ...] = ()
+        self._publication: Publication | None = None
         self._lock = RLock()
         self._kept: dict[tuple[object, ...], object] = {}
 
@@ -101,13 +106,49 @@ class Desk:
     @property
     def publication(self) -> Publication:
         """The publication as its settings are now.  Raises ConfigError, if they have an error."""
-        return self._keep(("publication",), lambda: Publication.open(self.root))
+        return self._keep(("publication",), self._opened)
 
     def issues(self) -> list[IssueLine]:
         """Every issue, the newest first."""
         return self._keep(
             ("issues",), lambda: [self._line(id_) for id_ in reversed(issue_ids(self.root / "issues"))]
         )
+
+    def states(self) -> dict[str, str]:
+        """How far each issue is that is planned, on its way or sent: "sending 120 of 1,000"."""
+
+        def ask(people: SubscriberList) -> dict[str, str]:
+            from newsletter.sending.campaigns import read_campaigns
+
+            by_issue: dict[str, list[Campaign]] = {}
+            for campaign in read_campaigns(people.database, now=int(datetime.now(UTC).timestamp())):
+                by_issue.setdefault(campaign.issue_id, []).append(campaign)
+            return {issue_id: told_state(campaigns) for issue_id, campaigns in by_issue.items()}
+
+        return self._ask_list(ask, {})
+
+    def reader(self, issue_id: str, words: Mapping[str, str]) -> Reader:
+        """The reader of the issue that `words` describe: with all that the list knows, if the address is on it.
+
+        What `words` themselves say of attributes and segments counts more.  Raises NewsletterError, if they cannot be
+        read, or the theme asks for a segment that is none.
+        """
+        made_up = parse_reader(words)
+        if not words.get("reader"):
+            return made_up
+
+        def ask(people: SubscriberList) -> Reader:
+            found = listed_reader(people, made_up.mailbox)
+            if found is None or found.subscriber_id is None:
+                return made_up
+            inside = made_up.segments or segments_for(
+                people,
+                found.subscriber_id,
+                lambda segments: self.variant(issue_id, segments).email.segments,
+            )
+            return replace(found, attributes={**found.attributes, **made_up.attributes}, segments=inside)
+
+        return self._ask_list(ask, made_up)
 
     def variant(self, issue_id: str, segments: frozenset[str] = frozenset()) -> Variant:
         """The issue as it is now, built.  Raises NewsletterError, if it cannot be."""
@@ -165,13 +206,14 @@ class Desk:
     def send_test(self, issue_id: str, addresses: list[str], reader: Reader) -> list[str]:
         """A test of the issue as `reader` would get it to `addresses`, which are kept; where each went.
 
+        Where no reader is named, each address gets what it would get itself.
+
         Raises NewsletterError, if it cannot be built or sent.
         """
         with self._lock:
             made = self.publication.build(issue_id, audience=reader.segments)
-            sent = self.publication.send_test(
-                made, addresses, seen_by=reader.mailbox, attributes=reader.attributes
-            )
+            seen_by = None if str(reader) == SAMPLE_READER else reader.mailbox
+            sent = self.publication.send_test(made, addresses, seen_by=seen_by, attributes=reader.attributes)
             path = self.root / _ADDRESSES
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("".join(f"{address}\n" for address in addresses), "utf-8")
@@ -191,7 +233,34 @@ class Desk:
             today=date.today(),
         )
         size = publication.html_size(variant.email)
-        return Review(publication.check(issue_id), tuple(variant.notes(size)), size, tuple(weights.items()))
+        clients = publication.config.clients
+        domains: dict[str, int] = {} if clients else self._ask_list(lambda people: people.domains(), {})
+        checked = publication.check(issue_id, domains=domains)
+        return Review(checked, tuple(variant.notes(size)), size, tuple(weights.items()))
+
+    def _opened(self) -> Publication:
+        """The publication: the same, with its database open, as long as its settings are the same."""
+        paths = [self.root / name for name in (CONFIG_NAME, ENV_NAME)]
+        settings = tuple(path.read_bytes() if path.is_file() else b"" for path in paths)
+        if self._publication is None or settings != self._settings:
+            self._publication, self._settings = Publication.open(self.root), settings
+            self._list_rests_until = 0.0
+        return self._publication
+
+    def _ask_list(self, question: Callable[[SubscriberList], T], without: T) -> T:
+        """The list's answer to `question`; `without`, if there is no list or it cannot be read."""
+        publication = self.publication
+        if monotonic() < self._list_rests_until:  # each try may take ten seconds
+            return without
+        try:
+            people = publication.known_subscribers
+            answer = question(people) if people else without
+        except StoreError as error:
+            self._list_rests_until = monotonic() + _REST_SECONDS
+            self.list_problem = f"The subscriber list cannot be read. {error.where}: {error.message}"
+            return without
+        self.list_problem = ""
+        return answer
 
     def _line(self, issue_id: str) -> IssueLine:
         folder = self.root / "issues" / issue_id

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 
 from newsletter.checks.lens import Seen
 from newsletter.errors import IssueError
-from newsletter.web.desk import Desk, Reader, parse_reader
+from newsletter.reader import Reader
+from newsletter.web.desk import Desk
 from newsletter.web.difference import marked
 from newsletter.web.look import Look, Part, framed, message_page, parse_look, seen_page, text_page
 from newsletter.web.places import with_places
@@ -25,13 +26,15 @@ LAST_BUILD = "build"
 def frame_page(desk: Desk, issue_id: str, words: Mapping[str, str], *, pictures: str) -> str:
     """The page of the frame; pictures that the email brings along are below the URL `pictures`, by issue and name."""
     look, against = parse_look(words), words.get("against", "")
-    reader = parse_reader({**words, "reader": "", "attributes": ""} if against == LAST_BUILD else words)
+    if against == LAST_BUILD:
+        words = {**words, "reader": "", "attributes": ""}
+    reader = desk.reader(issue_id, words)
     if look.part is Part.RAW:
         return message_page(desk.message(issue_id, reader), dark=look.is_dark)
     if look.part is Part.TEXT:
         return text_page(_parts(desk, issue_id, reader, look)[1], dark=look.is_dark)
     if against:
-        return _beside(desk, issue_id, against, words.get("side", ""), reader, look, pictures)
+        return _beside(desk, issue_id, against, words, look, pictures)
     seen = seen_page(*_parts(desk, issue_id, reader, look), look)
     page = seen.html
     if words.get("places") and look.part is Part.EMAIL:
@@ -47,16 +50,18 @@ def _parts(desk: Desk, issue_id: str, reader: Reader, look: Look) -> tuple[str, 
 
 
 def _beside(
-    desk: Desk, issue_id: str, against: str, side: str, reader: Reader, look: Look, pictures: str
+    desk: Desk, issue_id: str, against: str, words: Mapping[str, str], look: Look, pictures: str
 ) -> str:
-    now = seen_page(*_parts(desk, issue_id, reader, look), look)
+    side = words.get("side", "")
+    now = seen_page(*_parts(desk, issue_id, desk.reader(issue_id, words), look), look)
     if against == LAST_BUILD:
         built, home = desk.last_build(issue_id), issue_id
         if built is None:
             raise IssueError("it was not built yet", hint=f"newsletter build {issue_id}")
         then = seen_page(built, "", look)
     else:
-        then, home = seen_page(*_parts(desk, against, reader, look), look), against
+        then = seen_page(*_parts(desk, against, desk.reader(against, words), look), look)
+        home = against
     shown, other, home = (then, now, home) if side == "old" else (now, then, issue_id)
     page, count = marked(shown.html, other.html)
     told = f"{count} {'block' if count == 1 else 'blocks'} {'gone or changed' if side == 'old' else 'new or changed'}"

@@ -30,7 +30,7 @@ from starlette.routing import Route
 from newsletter.checks.lens import LENSES
 from newsletter.errors import IssueError, NewsletterError, UsageError
 from newsletter.render.fit import LIMIT
-from newsletter.web.desk import Desk, parse_reader
+from newsletter.web.desk import Desk
 from newsletter.web.frames import frame_page
 from newsletter.web.guard import APP_HOST, EMAIL_POLICY, STAGE_POLICY, Guard
 from newsletter.web.live import Live
@@ -121,6 +121,7 @@ class Preview:
             **_SHARED,
             name=name,
             issues=issues,
+            states=_or_none(self.desk.states) or {},
             shown=shown,
             generation=self.desk.generation,
             mail=f"{self.guard.mail_origin}/{self.token}",
@@ -132,9 +133,10 @@ class Preview:
         """What stands around the email: issues, subject, findings, sizes; or what is wrong."""
         desk, issue_id = self.desk, request.query_params.get("issue", "")
         names: dict[str, object] = {**_SHARED, "shown": issue_id, "issues": _or_none(desk.issues) or []}
+        names["states"] = _or_none(desk.states) or {}
         try:
-            reader = parse_reader(request.query_params)
-            variant = desk.variant(self._known(issue_id), reader.segments)
+            reader = desk.reader(self._known(issue_id), request.query_params)
+            variant = desk.variant(issue_id, reader.segments)
             review, values = desk.review(issue_id), desk.values(issue_id, reader)
             findings = review.checked.findings
             names |= {
@@ -147,7 +149,8 @@ class Preview:
                 "reader": reader,
                 "subject": variant.email.subject.fill(values),
                 "preheader": variant.issue.preheader,
-                "segments": variant.email.segments,
+                "is_named": bool(request.query_params.get("reader")),
+                "list_problem": desk.list_problem,
             }
         except NewsletterError as error:
             names["problem"] = self._problem(error)
@@ -168,7 +171,8 @@ class Preview:
             if not addresses:
                 raise UsageError("no address is given", hint="one on each line")
             issue_id = self._known(words.get("issue", ""))
-            sent = await asyncio.to_thread(self.desk.send_test, issue_id, addresses, parse_reader(words))
+            reader = await asyncio.to_thread(self.desk.reader, issue_id, words)
+            sent = await asyncio.to_thread(self.desk.send_test, issue_id, addresses, reader)
         except NewsletterError as error:
             return JSONResponse({"problem": self._problem(error)}, 422)
         return JSONResponse({"sent": [line.removeprefix(f"{self.desk.root}/") for line in sent]})

@@ -119,7 +119,9 @@ async function refresh() {
   words.set("issue", state.issue);
   try {
     const html = await (await fetch(`panel?${words}`)).text();
-    if (turn === asked) put(html);
+    if (turn !== asked) return;
+    put(html);
+    if ($("#issues").textContent.includes("· sending")) later = setTimeout(refresh, 2000); // its counts move
   } catch {
     // The preview has ended: the stream of events says so.
   }

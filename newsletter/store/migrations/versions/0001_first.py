@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("not_before", sa.Integer(), server_default="0", nullable=False),
         sa.Column("not_after", sa.Integer(), server_default="0", nullable=False),
         sa.Column("local_time", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("outbox", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("started_at", sa.Integer(), nullable=True),
         sa.Column("finished_at", sa.Integer(), nullable=True),
         sa.Column("stopped", sa.Text(), server_default="", nullable=False),
@@ -83,7 +84,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("email_key"),
     )
-    op.create_index("subscriber_by_domain", "subscriber", ["domain", "standing"], unique=False)
+    op.create_index("subscriber_by_domain", "subscriber", ["domain", "standing", "suppressed"], unique=False)
     op.create_index("subscriber_by_joined", "subscriber", ["joined_at", "standing"], unique=False)
     op.create_index("subscriber_by_language", "subscriber", ["language", "standing"], unique=False)
     op.create_table(

@@ -1,0 +1,5 @@
+module smtppool
+
+go 1.23
+
+require github.com/knadh/smtppool/v2 v2.1.0
