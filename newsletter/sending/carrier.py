@@ -102,12 +102,12 @@ class Carrier:
         return not (self._waiting or self._under_way or self._done)
 
     def room(self) -> int:
-        """How many more parcels could be on the wire now, or as soon as the connections for them are open."""
+        """How many more parcels are taken now: as many as there is room for on the wire, and once more, to follow those."""
         if self._is_draining:
             return 0
         now = self._clock()
         usable = [post for post in self._posts if post.health.is_open(now)]
-        could = sum(post.relay.connections * post.window for post in usable) - len(self._under_way)
+        could = 2 * sum(post.relay.connections * post.window for post in usable) - len(self._under_way)
         may = sum(post.throttle.room(now) for post in usable)
         return max(0, min(could, may) - len(self._waiting))
 

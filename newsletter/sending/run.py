@@ -33,6 +33,8 @@ from newsletter.store.database import Database
 IN_DOUBT = 64
 #: How long results are gathered before they are written, in seconds.
 _GATHER_SECONDS = 0.005
+#: Or until so much of all that may be open is settled or to be opened: the rest keeps the wire busy meanwhile.
+_ENOUGH = 0.5
 _REPORT_SECONDS = 0.25
 _LOOK_SECONDS = 2.0
 #: What is due so soon is waited for by a run that does not wait, too: limits, lost connections.
@@ -192,8 +194,9 @@ class Run:
         amount = len(self._pending) + want
         if not amount:
             return now - self._turned >= RENEW_SECONDS
+        could_be_open = len(self.ledger.under_way) - len(self._pending) + want
         return (
-            amount >= min(self._means.in_doubt, self._means.window) // 2
+            amount >= _ENOUGH * could_be_open
             or now - self._turned >= _GATHER_SECONDS
             or self._post.is_empty
             or self._is_draining
