@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -119,6 +120,14 @@ def test_processes_that_make_the_database_at_once_make_it_once(place: str) -> No
         assert connection.execute(select(tables.schema_revision.c.version_num)).scalars().all() == [
             tables.REVISION
         ]
+
+
+def test_a_file_whose_log_another_process_turns_on_just_now_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "newsletter.db"
+    with closing(sqlite3.connect(path, check_same_thread=False, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # as it has it for a moment
+        threading.Timer(0.3, other.execute, ["COMMIT"]).start()
+        open_database(path).close()
 
 
 # The schema is led on.

@@ -324,8 +324,21 @@ def _open_sqlite(path: Path) -> Database:
 
 
 def _set_pragmas(connection: sqlite3.Connection, record: object) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
     for pragma in _PRAGMAS:
+        while not _is_set(connection, pragma, deadline):
+            time.sleep(0.01)
+
+
+def _is_set(connection: sqlite3.Connection, pragma: str, deadline: float) -> bool:
+    """False, if the file is busy: where two turn on its log at once, SQLite does not wait, whatever busy_timeout says."""
+    try:
         connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            raise
+        return False
+    return True
 
 
 def _begin(connection: Connection) -> None:

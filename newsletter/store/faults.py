@@ -22,6 +22,7 @@ _SQLITE = {
     11: (False, "it is damaged", _RESTORE),
     13: (True, "the disk is full", "make room and run the command again; nothing was changed"),
     14: (False, "cannot be opened", "the file and its folder must be there for you to write"),
+    15: (True, "another process is recovering it and did not finish", _ASK_AGAIN),
     26: (False, "not a database", "move the file away, or " + _RESTORE),
 }
 #: PostgreSQL's SQLSTATEs, the longest beginning that fits counts.
