@@ -64,9 +64,7 @@ def ours(sink: Sink, connections: int, window: int, messages: int) -> None:
         count = min(OPEN - (given - done), messages - given)
         carrier.give(
             [
-                Parcel(
-                    number, b"bounce+%d@example.org" % number, b"reader%d@example.com" % number, CONTENT, SIZE
-                )
+                Parcel(number, b"bounce+%d@example.org" % number, b"reader%d@example.com" % number, CONTENT)
                 for number in range(given, given + count)
             ]
         )

@@ -29,7 +29,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 def parcel(number: int, recipient: bytes = b"") -> Parcel:
     recipient = recipient or b"reader%d@example.com" % number
-    return Parcel(number, b"news@example.org", recipient, CONTENT, sum(map(len, CONTENT)))
+    return Parcel(number, b"news@example.org", recipient, CONTENT)
 
 
 def relay(server: ScriptedServer, name: str = "main", **options: int) -> Relay:
@@ -314,10 +314,7 @@ def test_large_messages_arrive_as_they_are_through_tls_and_without(mode: str, au
             url = f"{scheme}://localhost:{server.port}?ca_file={authority.file}"
             carrier = Carrier([Relay("main", parse_server(url), connections=2)])
             carrier.give(
-                [
-                    Parcel(number, b"n@example.org", b"r%d@example.com" % number, lines, sum(map(len, lines)))
-                    for number in range(12)
-                ]
+                [Parcel(number, b"n@example.org", b"r%d@example.com" % number, lines) for number in range(12)]
             )
             found = outcomes_of(carrier)
             carrier.close()

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -43,6 +44,19 @@ def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
         connection.execute(insert(tables.meta), FACT)
         _ = 1 // 0
     assert "answer" not in facts(database)
+
+
+def test_a_raw_transaction_that_raises_holds_nothing(database: Database) -> None:
+    with database.write_raw() as kept:
+        kept.execute("INSERT INTO meta (key, value) VALUES ('before', '1')")
+    with pytest.raises(ZeroDivisionError), database.write_raw() as kept:
+        _cursor = kept.execute("INSERT INTO meta (key, value) VALUES ('answer', '42') RETURNING key")
+        _ = 1 // 0
+    began = time.monotonic()
+    with database.write_raw() as kept:
+        kept.execute("INSERT INTO meta (key, value) VALUES ('after', '1')")
+    assert time.monotonic() - began < 10, "it had to wait for a lock"
+    assert facts(database).keys() & {"before", "answer", "after"} == {"before", "after"}
 
 
 def test_a_statement_that_is_wrong_stays_a_bug(database: Database) -> None:

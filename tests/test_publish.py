@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from campaigns import add_people, leave, states
 from proofs.crash import ISSUE, make_letter, prove, read_log, start_send, start_sink
 from proofs.exhaustive import kill_at
 from proofs.race import race
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from newsletter.dispatch import Dispatch, When
 from newsletter.errors import StoreLater, UsageError, WriterError
@@ -226,7 +228,7 @@ def test_what_was_written_before_a_disk_was_full_is_accepted_and_the_rest_untouc
     carrier = OutboxCarrier(tmp_path / "outbox", form, "autumn")
     small, large = b"Subject: a\r\n\r\na\r\n", b"Subject: b\r\n\r\n" + b"b\r\n" * 20_000
     parcels = [
-        Parcel(number, b"a@example.com", b"b@example.org", (content,), len(content))
+        Parcel(number, b"a@example.com", b"b@example.org", (content,))
         for number, content in enumerate((small, small, large, small), start=1)
     ]
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -341,6 +343,21 @@ def test_a_second_sender_is_refused_naming_the_first(letter: Publication, sink: 
     assert set(read_log(log).values()) == {1}
 
 
+def stop_between_transactions(process: subprocess.Popen[bytes], database: Path) -> None:
+    """SIGSTOP, when nobody else would have to wait for the database."""
+    with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as other:
+        while True:
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(0.02)
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+            else:
+                other.execute("ROLLBACK")
+                return
+
+
 def test_a_sender_stopped_for_longer_than_its_lease_writes_nothing_more(
     letter: Publication, sink: Callable[..., Path]
 ) -> None:
@@ -350,7 +367,7 @@ def test_a_sender_stopped_for_longer_than_its_lease_writes_nothing_more(
     letter.database.close()
     process = start_send(letter.root, int(os.environ["SMTP_URL"].rpartition(":")[2]))
     wait_for(lambda: log.exists() and log.stat().st_size > 500, process)
-    process.send_signal(signal.SIGSTOP)
+    stop_between_transactions(process, letter.root / "newsletter.db")
     time.sleep(0.3)  # what the kernel has goes out
     dispatch = dispatch_of(letter)
     (campaign,) = dispatch.campaigns(ISSUE)
@@ -382,11 +399,11 @@ def test_a_database_that_stays_locked_ends_the_send_and_loses_nobody(
 
     turn, turns = Ledger.turn, [0]
 
-    def locked(self: Ledger, outcomes: object, want: int) -> object:
+    def locked(self: Ledger, outcomes: object, want: int, **more: object) -> object:
         turns[0] += 1
         if turns[0] == 5:
             raise StoreLater("another process is writing to it and did not finish in 30 seconds")
-        return turn(self, outcomes, want)  # type: ignore[arg-type]
+        return turn(self, outcomes, want, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Ledger, "turn", locked)
     with pytest.raises(StoreLater):
@@ -405,9 +422,12 @@ def test_a_full_disk_ends_the_send_before_the_next_opening(
     log = sink("--chunking")
     dispatch = dispatch_of(letter)
     campaign_id = dispatch.freeze(dispatch.plan())
-    with dispatch.database.read() as connection:
-        pages = connection.execute(text("PRAGMA page_count")).scalar()
-        connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+    with closing(sqlite3.connect(letter.root / "newsletter.db", isolation_level=None)) as other:
+        other.execute("UPDATE delivery SET at = 0")  # so that rows grow when they are settled,
+        other.execute("VACUUM")  # and no page has room for it
+    with dispatch.database.write_raw() as kept:
+        (pages,) = kept.execute("PRAGMA page_count").fetchone()
+        kept.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreLater, match="disk is full"):
         dispatch.deliver(campaign_id)
     dispatch.database.close()

@@ -16,6 +16,7 @@ from sqlalchemy import func, insert, select, update
 
 from newsletter.errors import ConfigError, ListError, StoreLater, UsageError, WriterError
 from newsletter.publication import Publication
+from newsletter.sending.delivery import State
 from newsletter.store import tables
 from newsletter.store.database import Database, open_database
 from newsletter.subscribers import census, rows, suppression
@@ -380,7 +381,7 @@ def add_known(people: SubscriberList) -> int:
         connection.execute(insert(tables.campaign), campaign)
         connection.execute(
             insert(tables.delivery),
-            {"campaign_id": 7, "subscriber_id": ada.id, "state": 3, "tries": 1, "at": 1790000000},
+            {"campaign_id": 7, "subscriber_id": ada.id, "state": State.REFUSED, "tries": 1, "at": 1790000000},
         )
         reply = {
             "campaign_id": 7,
@@ -400,7 +401,7 @@ def test_all_that_is_known_is_shown(people: SubscriberList) -> None:
     assert dossier.subscriber
     assert [event.act for event in dossier.history] == [Act.ADD, Act.BOUNCE, Act.RESUBSCRIBE]
     (received,) = dossier.deliveries
-    assert (received.issue_id, received.state, received.tries) == ("2026-11-30-first", 3, 1)
+    assert (received.issue_id, received.state, received.tries) == ("2026-11-30-first", State.REFUSED, 1)
     assert received.replies == ("550 <kwyjibo@Zanzibarine.example.org> unknown",)
 
 
@@ -412,7 +413,7 @@ def test_an_attempt_that_is_open_is_shown_as_in_doubt(people: SubscriberList) ->
             insert(tables.attempt), {"campaign_id": 7, "subscriber_id": ada, "at": 11, "session": "s"}
         )
     (received,) = people.show("kwyjibo@zanzibarine.example.org").deliveries
-    assert received.state == 1
+    assert received.state == State.IN_DOUBT
 
 
 def test_who_is_erased_is_forgotten_but_for_a_number_and_a_hash(people: SubscriberList) -> None:
@@ -427,7 +428,7 @@ def test_who_is_erased_is_forgotten_but_for_a_number_and_a_hash(people: Subscrib
         everything = "\n".join(
             repr(row) for table in tables.metadata.sorted_tables for row in connection.execute(select(table))
         )
-        assert connection.execute(select(tables.delivery.c.state)).scalars().all() == [3]
+        assert connection.execute(select(tables.delivery.c.state)).scalars().all() == [State.REFUSED]
     assert not [word for word in PERSONAL if word.lower() in everything.lower()]
     assert known(people, "bob@example.org").profile.tags == {"pro"}
     with pytest.raises(ListError, match="erased"):

@@ -23,7 +23,7 @@ WHOLE = b"".join(CONTENT)
 
 
 def parcel(number: int, **options: object) -> Parcel:
-    values = {"recipient": b"r%d@example.com" % number, "content": CONTENT, "size": SIZE} | options
+    values = {"recipient": b"r%d@example.com" % number, "content": CONTENT} | options
     return Parcel(number, b"b+%d@example.org" % number, **values)  # type: ignore[arg-type]
 
 
@@ -178,11 +178,6 @@ def test_an_address_never_breaks_out_of_its_line(recipient: bytes) -> None:
     with pytest.raises(ValueError, match="breaks out"):
         one.give(parcel(1, recipient=recipient))
     assert one.pieces == []
-
-
-def test_a_message_of_another_size_than_it_says_is_not_begun() -> None:
-    with pytest.raises(ValueError, match="size"):
-        begun(Mode.WINDOW).give(parcel(1, size=SIZE + 1))
 
 
 def test_a_window_of_one_goes_by_data() -> None:
@@ -546,9 +541,11 @@ def test_a_reply_too_many_never_credits_a_message_and_never_blames_another_reade
         extra = extra[:1]  # RCPT refused and DATA not, and neither so: no server is as wrong as that
     model = Model(replies, {place: b"".join(extra)})
     found = run(mode, 9, model, cuts)
+    # A "250" too many after the 354, heard only when the content is written, is what the true one would be.
+    may_be_credited = model.accepted if mode is Mode.WINDOW else model.accepted | model.muddled
     for number, outcome in found.items():
         if outcome.state is ACCEPTED:
-            assert number in model.accepted
+            assert number in may_be_credited
         if number in model.accepted - model.muddled:
             assert outcome.state in (ACCEPTED, IN_DOUBT)
         if outcome.state is REFUSED:

@@ -200,34 +200,43 @@ class Carrier:
 
     def _fill(self, now: float) -> None:
         """Give what waits to connections with room, and open more where that is not enough."""
-        waiting = self._waiting
         self._held_back = False
-        while waiting:
+        while self._waiting:
             healthy = [post for post in self._posts if post.health.is_open(now)]
             if not healthy:
                 self._hand_back("no relay is to be used now")
                 return
-            open_posts = [post for post in healthy if post.throttle.room(now) > 0]
-            if not open_posts:
+            rooms = {post: room for post in healthy if (room := post.throttle.room(now)) > 0}
+            if not rooms:
                 self._held_back = True
                 return
-            for post in open_posts:
+            for post in rooms:
                 if not post.connections:
                     self._open_more(post)
-            spare = [(post.given, connection, post) for post in open_posts if (connection := post.spare())]
+            spare = [(post.given, connection, post) for post in rooms if (connection := post.spare())]
             if not spare:
-                for post in open_posts:
+                for post in rooms:
                     self._open_more(post)
                 return
             _, connection, post = min(spare, key=lambda one: one[0])
-            # One at a time where relays share; else as many as fit.
-            count = 1 if len(open_posts) > 1 else connection.transaction.room
-            count = min(count, len(waiting), post.throttle.room(now))
-            post.throttle.take(now, count)
-            self._load(post, connection, count, now)
+            if len(rooms) > 1:  # relays share: one at a time
+                self._load(post, connection, 1, now)
+            else:
+                self._load_all(post, rooms[post], now)
+
+    def _load_all(self, post: _Post, room: int, now: float) -> None:
+        """Give what waits to all connections of `post` that have room, `room` messages at most."""
+        for connection in list(post.ready):
+            if count := min(connection.transaction.room, len(self._waiting), room):
+                self._load(post, connection, count, now)
+                room -= count
+            if not (room and self._waiting and post.health.is_open(now)):
+                return
 
     def _load(self, post: _Post, connection: Connection, count: int, now: float) -> None:
         waiting, under_way, transaction = self._waiting, self._under_way, connection.transaction
+        post.throttle.take(now, count)
+        post.given += count / post.relay.weight
         if transaction.is_idle:
             connection.begin(now)
         for _ in range(count):
@@ -236,8 +245,9 @@ class Carrier:
                 self._done.append(refused)
             else:
                 under_way[parcel.subscriber_id] = parcel
-                post.given += 1 / post.relay.weight
-        if not connection.is_blocked:
+        if not transaction.room:
+            post.ready.pop(connection, None)
+        if transaction.pieces and not connection.is_blocked:
             self._write(connection, now)
 
     def _open_more(self, post: _Post) -> None:

@@ -15,18 +15,22 @@ Pure: no clock, no socket, no disk.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 
 class State(IntEnum):
-    """Where a delivery is; the number is what the ledger stores.  IN_DOUBT is a row in `attempt`, never a number there."""
+    """Where a delivery is; the number is what the ledger stores.  IN_DOUBT is a row in `attempt`, never a number there.
+
+    The most frequent are 0 and 1, which take no room in a row of SQLite's: to settle a delivery moves no other row.
+    """
 
     PLANNED = 0  # chosen as a recipient; no byte sent since the last 4yz
-    IN_DOUBT = 1  # an attempt began; its reply is not stored
-    ACCEPTED = 2  # the server took responsibility for the message
-    REFUSED = 3  # the server will never take this message for this recipient
-    WITHHELD = 4  # left or suppressed before it left
+    ACCEPTED = 1  # the server took responsibility for the message
+    REFUSED = 2  # the server will never take this message for this recipient
+    WITHHELD = 3  # left or suppressed before it left
+    IN_DOUBT = 4  # an attempt began; its reply is not stored
 
     @property
     def label(self) -> str:
@@ -67,8 +71,7 @@ class Parcel(NamedTuple):
     subscriber_id: int
     sender: bytes
     recipient: bytes
-    content: tuple[bytes, ...]
-    size: int
+    content: Sequence[bytes]
     smtputf8: bool = False
     envelope_id: bytes = b""
 

@@ -25,25 +25,23 @@ class Envelope:
         limit = features.get("SIZE", "").strip()
         self._limit = int(limit) if re.fullmatch("[0-9]{1,18}", limit) else 0
 
-    def unfit(self, parcel: Parcel) -> str:
-        """Why this server cannot be given `parcel`, or nothing."""
+    def unfit(self, parcel: Parcel, size: int) -> str:
+        """Why this server cannot be given `parcel`, whose content has `size` octets, or nothing."""
         if _UNSAFE.search(parcel.sender + parcel.recipient):
             raise ValueError("an envelope that breaks out of its line")
-        if parcel.size != sum(map(len, parcel.content)):
-            raise ValueError("a message that has another size than it says")
         if parcel.smtputf8 and "SMTPUTF8" not in self._features:
             recipient = parcel.recipient.decode("utf-8", "backslashreplace")
             return f"the server offers no SMTPUTF8, without which {recipient} has no mail"
-        if self._limit and parcel.size > self._limit:
-            return f"the message has {parcel.size} octets, the server takes {self._limit}"
+        if self._limit and size > self._limit:
+            return f"the message has {size} octets, the server takes {self._limit}"
         return ""
 
-    def lines(self, parcel: Parcel) -> tuple[bytes, bytes]:
-        """MAIL and RCPT for `parcel`, each with its CRLF."""
+    def lines(self, parcel: Parcel, size: int) -> tuple[bytes, bytes]:
+        """MAIL and RCPT for `parcel`, whose content has `size` octets, each with its CRLF."""
         features = self._features
         mail = b"MAIL FROM:<%b>" % parcel.sender
         if "SIZE" in features:
-            mail += b" SIZE=%d" % parcel.size
+            mail += b" SIZE=%d" % size
         if parcel.smtputf8:
             mail += b" BODY=8BITMIME SMTPUTF8"
         if parcel.envelope_id and "DSN" in features:

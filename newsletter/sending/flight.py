@@ -12,15 +12,16 @@ NEVER = 1 << 62
 
 
 class Flight:
-    """`parcel` from byte `start` to byte `end`; its next reply may come from byte `asked` on.
+    """`parcel`, of `size` octets, from byte `start` to byte `end`; its next reply may come from byte `asked` on.
 
     `first` is the step in the dialogue with which it begins, `refusal` the stage and words of the first refusal.
     """
 
-    __slots__ = ("asked", "end", "first", "parcel", "refusal", "start")
+    __slots__ = ("asked", "end", "first", "parcel", "refusal", "size", "start")
 
     def __init__(self, parcel: Parcel) -> None:
         self.parcel = parcel
+        self.size = sum(map(len, parcel.content))
         self.start = NEVER
         self.asked = NEVER
         self.end = NEVER

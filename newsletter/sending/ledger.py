@@ -24,27 +24,20 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
-
-from sqlalchemy import Connection
 
 from newsletter.errors import NewsletterError, StoreLater
 from newsletter.sending.campaign import CampaignState, Counts, Opened
 from newsletter.sending.delivery import Outcome, State
 from newsletter.sending.lease import LEASE_SECONDS, Session
-from newsletter.sending.ledger_sql import (
-    Next,
-    Person,
-    PostgresStatements,
-    SqliteStatements,
-    Statements,
-)
+from newsletter.sending.ledger_sql import Candidate, PostgresStatements, SqliteStatements, Statements
 from newsletter.sending.pace import Pace
 from newsletter.sending.retry import retry_at
 from newsletter.store.database import Database, raw
-from newsletter.subscribers.subscriber import Standing
 
 #: How many deliveries whose domain is at its limit wait in memory; while there are more, no others are looked for.
 _MOST_WAITING = 10_000
@@ -53,9 +46,7 @@ _LOOK_AGAIN_SECONDS = 2.0
 #: How long PostgreSQL is waited for when it was lost, in seconds.
 _RECONNECT_SECONDS = 30.0
 _LONGEST_REPLY = 2000
-_CONFIRMED = int(Standing.CONFIRMED)
 _NO_COUNTS = Counts(0, 0, 0, 0, 0, 0, 0)
-_NOBODY: Person = (0, None, "", "", "{}", 0, 0, 0)
 
 
 class LeaseLost(NewsletterError):
@@ -144,9 +135,16 @@ class Ledger:
             return True
         return not self._exhausted and len(self._waiting) < _MOST_WAITING
 
-    def turn(self, outcomes: Sequence[Outcome], want: int) -> list[Opened]:
+    def turn(
+        self,
+        outcomes: Sequence[Outcome],
+        want: int,
+        *,
+        meanwhile: Callable[[Sequence[Opened]], object] = lambda opened: None,
+    ) -> list[Opened]:
         """Settle `outcomes` and open up to `want` deliveries, in one transaction that is durable when this returns.
 
+        `meanwhile` is told before the commit what will be opened if it succeeds; if it must be tried again, so once more.
         Raises StoreError, if the database says no, and LeaseLost; the outcomes are then not settled.
         """
         before = set(self.under_way)
@@ -154,7 +152,7 @@ class Ledger:
         while True:
             changes = _Changes(cursor=self._cursor, exhausted=self._exhausted, next_look=self._next_look)
             try:
-                with self.database.write() as connection:
+                with self.database.write_raw(meanwhile=partial(meanwhile, changes.opened)) as connection:
                     self._write(connection, changes, outcomes, want)
                 break
             except StoreLater:
@@ -190,13 +188,11 @@ class Ledger:
                 (int(state), reason, ended),
             )
 
-    def _write(
-        self, connection: Connection, changes: _Changes, outcomes: Sequence[Outcome], want: int
-    ) -> None:
+    def _write(self, connection: Any, changes: _Changes, outcomes: Sequence[Outcome], want: int) -> None:
         now = self._clock()
         if now > self.lease_until:
             raise self._lost("this process slept longer than its lease")
-        cursor = raw(connection).cursor()
+        cursor = connection.cursor()
         self._close(cursor, changes, outcomes, now)
         if want > 0:
             self._open(cursor, changes, want, now)
@@ -231,8 +227,18 @@ class Ledger:
     # What came back.
 
     def _close(self, cursor: Any, changes: _Changes, outcomes: Sequence[Outcome], now: float) -> None:
+        under_way, accepted = self.under_way, defaultdict[tuple[int, str], list[int]](list)
         for outcome in outcomes:
-            self._settle(changes, outcome, self.under_way[outcome.subscriber_id], int(now))
+            opened = under_way[outcome.subscriber_id]
+            if outcome.state is State.ACCEPTED:  # nearly all
+                accepted[opened.tries + 1, outcome.relay].append(outcome.subscriber_id)
+            else:
+                self._settle(changes, outcome, opened, int(now))
+        for (tries, relay), ids in accepted.items():
+            key = (int(State.ACCEPTED), tries, self._relays.get(relay, 0), int(now))
+            changes.settled.setdefault(key, []).extend(ids)
+            changes.released += ids
+            changes.accepted += len(ids)
         statements, campaign = self._statements, self.campaign_id
         if changes.settled:
             statements.close(cursor, campaign, changes.settled)
@@ -250,7 +256,7 @@ class Ledger:
 
     def _settle(self, changes: _Changes, outcome: Outcome, opened: Opened, now: int) -> None:
         subscriber, state, relay = opened.subscriber_id, outcome.state, self._relays.get(outcome.relay, 0)
-        if state is not State.ACCEPTED and not outcome.untouched:
+        if not outcome.untouched:
             text = outcome.reply[:_LONGEST_REPLY]
             changes.replies.append(
                 (self.campaign_id, subscriber, now, outcome.relay, str(outcome.stage), text)
@@ -273,10 +279,9 @@ class Ledger:
                 return
             state = State.REFUSED
         changes.settle(subscriber, state, tries, relay, now)
-        changes.accepted += state is State.ACCEPTED
-        changes.refused += state is State.REFUSED
+        changes.refused += 1
 
-    def _put_back(self, changes: _Changes, delivery: Opened | Next, due: float, now: int) -> None:
+    def _put_back(self, changes: _Changes, delivery: Opened, due: float, now: int) -> None:
         """Plan a delivery again, of which nothing was sent.
 
         One that was never tried is found again by itself after a restart; the others are kept in `retry`.
@@ -294,27 +299,19 @@ class Ledger:
         found = self._found(cursor, changes, want, now)
         if not found:
             return
-        people = {person[0]: person for person in statements.people(cursor, [one[0] for one in found])}
         has_domains = self._pace.has_domains
         withheld: dict[tuple[int, int, int, int], list[int]] = {}
-        for delivery in found:
-            subscriber, variant, tries, first_at, _ = delivery
-            changes.deferred -= tries > 0
-            _, email, name, language, attributes, generation, standing, suppressed = (
-                people.get(subscriber) or _NOBODY
-            )
-            if not email or suppressed or standing != _CONFIRMED:
-                withheld.setdefault((int(State.WITHHELD), tries, 0, int(now)), []).append(subscriber)
-                changes.withheld += 1
-            elif has_domains and (wait := self._wait(email, now)):
-                self._put_back(changes, delivery, now + wait, int(now) + 1)
-            else:
-                first_at = first_at if tries else 0
-                changes.opened.append(
-                    Opened(
-                        subscriber, variant, tries, first_at, email, name, language, attributes, generation
-                    )
+        for opened, _, may_be_mailed in found:
+            changes.deferred -= opened.tries > 0
+            if not may_be_mailed:
+                withheld.setdefault((int(State.WITHHELD), opened.tries, 0, int(now)), []).append(
+                    opened.subscriber_id
                 )
+                changes.withheld += 1
+            elif has_domains and (wait := self._wait(opened.email, now)):
+                self._put_back(changes, opened, now + wait, int(now) + 1)
+            else:
+                changes.opened.append(opened)
         if changes.taken_up:
             statements.take_up(cursor, campaign, changes.taken_up)
         if withheld:
@@ -325,14 +322,14 @@ class Ledger:
             ids = [opened[0] for opened in changes.opened]
             statements.open(cursor, campaign, ids, int(now), self.session.token)
 
-    def _found(self, cursor: Any, changes: _Changes, want: int, now: float) -> list[Next]:
+    def _found(self, cursor: Any, changes: _Changes, want: int, now: float) -> list[Candidate]:
         """Up to `want` deliveries that can go: first those put off and due, then those that wait, then the next."""
         statements, campaign = self._statements, self.campaign_id
-        found: list[Next] = []
+        found: list[Candidate] = []
         if now >= self._next_look:
             due = statements.due(cursor, campaign, int(now), want)
-            changes.taken_up += [(one.not_before, one.subscriber_id) for one in due]
-            found += [one for one in due if one.variant >= 0]
+            changes.taken_up += [(not_before, opened.subscriber_id) for opened, not_before, _ in due]
+            found += [one for one in due if one[0].variant >= 0]
             if len(due) < want:
                 changes.next_look = now + _LOOK_AGAIN_SECONDS
         ids: list[int] = []
@@ -340,18 +337,14 @@ class Ledger:
             changes.popped.append(heapq.heappop(self._waiting))
             ids.append(changes.popped[-1][1])
         if ids:
-            known = {one.subscriber_id for one in found}
-            found += [
-                one for one in statements.again(cursor, campaign, ids) if one.subscriber_id not in known
-            ]
+            _add(found, statements.again(cursor, campaign, ids))
         room = want - len(found)
         if room > 0 and not self._exhausted and len(self._waiting) < _MOST_WAITING:
             next_ones = statements.planned(cursor, campaign, self._cursor, room)
             changes.exhausted = len(next_ones) < room
             if next_ones:
-                changes.cursor = next_ones[-1].subscriber_id
-            known = {one.subscriber_id for one in found}
-            found += [one for one in next_ones if one.subscriber_id not in known]
+                changes.cursor = next_ones[-1][0].subscriber_id
+            _add(found, next_ones)
         return found
 
     def _wait(self, email: str, now: float) -> float:
@@ -413,3 +406,9 @@ class Ledger:
                     raise
                 time.sleep(0.2)
         return there == after and there != before
+
+
+def _add(found: list[Candidate], more: list[Candidate]) -> None:
+    """Add those of `more` that are not among `found`."""
+    known = {opened.subscriber_id for opened, _, _ in found}
+    found += [one for one in more if one[0].subscriber_id not in known] if known else more

@@ -1,11 +1,10 @@
 """The statements of the ledger's hot loop, for SQLite and for PostgreSQL, on the drivers' own cursors.
 
-Many rows go in one statement: a list in JSON on SQLite, an array on PostgreSQL.  The next deliveries are found by their
-key, behind the last one, in a step of their own: joined with the subscribers at once, PostgreSQL would read these from the
-first on for every group.
+Many rows go in one statement: a list in JSON on SQLite, an array on PostgreSQL, whose subscribers are read in a step of
+their own: joined with the deliveries, it would read them from the first on for every group.
 
     close, put_off, doubt, release   what came back
-    planned, due, people, open       what goes next
+    planned, due, again, open        what goes next
 
 A subscriber's row is locked on PostgreSQL until the transaction that opens the delivery ends, so nobody leaves between the
 look and the opening.  On SQLite a writer has the database to itself.
@@ -15,25 +14,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+from newsletter.sending.campaign import Opened
+from newsletter.subscribers.subscriber import Standing
 
 #: What becomes of deliveries' rows: state, tries, relay, at -> subscribers.  Nearly all of a group are alike.
 Settled = Mapping[tuple[int, int, int, int], Sequence[int]]
 
 
-class Next(NamedTuple):
-    """A delivery that can be opened; `not_before` is that of its row in `retry`, 0 without one."""
-
-    subscriber_id: int
-    variant: int
-    tries: int
-    first_at: int
-    not_before: int = 0
-
-
-#: A subscriber as a message needs one, and whether there may be any message: id, email (None after erasure), name, language,
-#: attributes, generation, standing, suppressed.
-Person = tuple[int, str | None, str, str, str, int, int, int]
+#: A delivery that can be opened: with its subscriber as a message needs one, when it was put off to (0 if it was not), and
+#: whether the subscriber may be mailed (if not, all else of the subscriber may be None).
+Candidate = tuple[Opened, int, bool]
 
 
 class Statements(Protocol):
@@ -57,17 +49,17 @@ class Statements(Protocol):
     def reply(self, cursor: Any, rows: Sequence[tuple[int, int, int, str, str, str]]) -> None:
         """Keep what servers said: campaign, subscriber, at, relay, stage, text."""
 
-    def planned(self, cursor: Any, campaign: int, after: int, limit: int) -> list[Next]:
-        """The next deliveries never tried and not under way, behind the subscriber `after`."""
+    def planned(self, cursor: Any, campaign: int, after: int, limit: int) -> list[Candidate]:
+        """The next deliveries never tried and not under way, behind the subscriber `after`.
 
-    def due(self, cursor: Any, campaign: int, now: int, limit: int) -> list[Next]:
+        The subscribers of these, of `due` and of `again` stay as they are until the transaction ends.
+        """
+
+    def due(self, cursor: Any, campaign: int, now: int, limit: int) -> list[Candidate]:
         """Deliveries put off until `now` at the latest; one that is under way or settled has the variant -1."""
 
-    def again(self, cursor: Any, campaign: int, ids: Sequence[int]) -> list[Next]:
+    def again(self, cursor: Any, campaign: int, ids: Sequence[int]) -> list[Candidate]:
         """Those of the deliveries `ids` that are still planned and not under way."""
-
-    def people(self, cursor: Any, ids: Sequence[int]) -> Iterable[Person]:
-        """The subscribers, who stay as they are until the transaction ends."""
 
     def open(self, cursor: Any, campaign: int, ids: Sequence[int], at: int, token: str) -> None:
         """Write down that deliveries are under way."""
@@ -80,21 +72,37 @@ _NOT_UNDER_WAY = (
     "NOT EXISTS (SELECT 1 FROM attempt a WHERE a.campaign_id = d.campaign_id"
     " AND a.subscriber_id = d.subscriber_id)"
 )
+_FIRST_AT = "CASE WHEN d.tries > 0 THEN d.at ELSE 0 END"
+_PERSON = "s.email, s.name, s.language, s.attributes, s.generation"
+_MAY_BE_MAILED = f"s.standing = {int(Standing.CONFIRMED)} AND s.suppressed = 0 AND s.email IS NOT NULL"
 _PLANNED = f"""
-    SELECT d.subscriber_id, d.variant, d.tries, d.at, 0 FROM delivery d
+    SELECT d.subscriber_id, d.variant, d.tries, {_FIRST_AT}, {{person}} 0 {{may}} FROM delivery d {{join}}
     WHERE d.campaign_id = ? AND d.subscriber_id > ? AND d.state = 0 AND d.tries = 0 AND {_NOT_UNDER_WAY}
     ORDER BY d.subscriber_id LIMIT ?"""
 _DUE = f"""
     SELECT r.subscriber_id, CASE WHEN d.state = 0 AND {_NOT_UNDER_WAY} THEN d.variant ELSE -1 END,
-        d.tries, d.at, r.not_before
-    FROM retry r JOIN delivery d ON d.campaign_id = r.campaign_id AND d.subscriber_id = r.subscriber_id
+        d.tries, {_FIRST_AT}, {{person}} r.not_before {{may}}
+    FROM retry r JOIN delivery d ON d.campaign_id = r.campaign_id AND d.subscriber_id = r.subscriber_id {{join}}
     WHERE r.campaign_id = ? AND r.not_before <= ? ORDER BY r.not_before, r.subscriber_id LIMIT ?"""
+_AGAIN = f"""
+    SELECT d.subscriber_id, d.variant, d.tries, {_FIRST_AT}, {{person}} 0 {{may}} FROM delivery d {{join}}
+    WHERE d.campaign_id = ? AND d.subscriber_id {{among}} AND d.state = 0 AND {_NOT_UNDER_WAY}"""
 _THESE = "(SELECT value FROM json_each(?))"
-_PERSON = "SELECT id, email, name, language, attributes, generation, standing, suppressed FROM subscriber"
+
+
+def _on_sqlite(sql: str) -> str:
+    join = "LEFT JOIN subscriber s ON s.id = d.subscriber_id"
+    return sql.format(person=f"{_PERSON},", may=f", {_MAY_BE_MAILED}", join=join, among=f"IN {_THESE}")
+
+
+def _on_postgres(sql: str) -> str:
+    return sql.format(person="", may="", join="", among="= ANY(?)").replace("?", "%s")
 
 
 class SqliteStatements:
     """The statements for SQLite."""
+
+    _PLANNED, _DUE, _AGAIN = map(_on_sqlite, (_PLANNED, _DUE, _AGAIN))
 
     def close(self, cursor: Any, campaign: int, settled: Settled) -> None:
         """See `Statements`."""
@@ -141,27 +149,17 @@ class SqliteStatements:
             rows,
         )
 
-    def planned(self, cursor: Any, campaign: int, after: int, limit: int) -> list[Next]:
+    def planned(self, cursor: Any, campaign: int, after: int, limit: int) -> list[Candidate]:
         """See `Statements`."""
-        return list(map(Next._make, cursor.execute(_PLANNED, (campaign, after, limit))))
+        return _candidates(cursor.execute(self._PLANNED, (campaign, after, limit)))
 
-    def due(self, cursor: Any, campaign: int, now: int, limit: int) -> list[Next]:
+    def due(self, cursor: Any, campaign: int, now: int, limit: int) -> list[Candidate]:
         """See `Statements`."""
-        return list(map(Next._make, cursor.execute(_DUE, (campaign, now, limit))))
+        return _candidates(cursor.execute(self._DUE, (campaign, now, limit)))
 
-    def again(self, cursor: Any, campaign: int, ids: Sequence[int]) -> list[Next]:
+    def again(self, cursor: Any, campaign: int, ids: Sequence[int]) -> list[Candidate]:
         """See `Statements`."""
-        sql = (
-            "SELECT d.subscriber_id, d.variant, d.tries, d.at, 0 FROM delivery d WHERE d.campaign_id = ?"
-            f" AND d.subscriber_id IN {_THESE} AND d.state = 0 AND {_NOT_UNDER_WAY}"
-        )
-        return list(map(Next._make, cursor.execute(sql, (campaign, json.dumps(ids)))))
-
-    def people(self, cursor: Any, ids: Sequence[int]) -> Iterable[Person]:
-        """See `Statements`."""
-        sql = f"{_PERSON} WHERE id IN {_THESE}"
-        found: Iterable[Person] = cursor.execute(sql, (json.dumps(ids),))
-        return found
+        return _candidates(cursor.execute(self._AGAIN, (campaign, json.dumps(ids))))
 
     def open(self, cursor: Any, campaign: int, ids: Sequence[int], at: int, token: str) -> None:
         """See `Statements`."""
@@ -182,6 +180,8 @@ class SqliteStatements:
 
 class PostgresStatements:
     """The statements for PostgreSQL."""
+
+    _PLANNED, _DUE, _AGAIN = map(_on_postgres, (_PLANNED, _DUE, _AGAIN))
 
     def close(self, cursor: Any, campaign: int, settled: Settled) -> None:
         """See `Statements`."""
@@ -230,30 +230,31 @@ class PostgresStatements:
             [(*row[:5], row[5].replace("\0", "\\x00")) for row in rows],
         )
 
-    def planned(self, cursor: Any, campaign: int, after: int, limit: int) -> list[Next]:
+    def planned(self, cursor: Any, campaign: int, after: int, limit: int) -> list[Candidate]:
         """See `Statements`."""
-        cursor.execute(_PLANNED.replace("?", "%s"), (campaign, after, limit))
-        return list(map(Next._make, cursor.fetchall()))
+        return self._with_people(cursor, cursor.execute(self._PLANNED, (campaign, after, limit)).fetchall())
 
-    def due(self, cursor: Any, campaign: int, now: int, limit: int) -> list[Next]:
+    def due(self, cursor: Any, campaign: int, now: int, limit: int) -> list[Candidate]:
         """See `Statements`."""
-        cursor.execute(_DUE.replace("?", "%s"), (campaign, now, limit))
-        return list(map(Next._make, cursor.fetchall()))
+        return self._with_people(cursor, cursor.execute(self._DUE, (campaign, now, limit)).fetchall())
 
-    def again(self, cursor: Any, campaign: int, ids: Sequence[int]) -> list[Next]:
+    def again(self, cursor: Any, campaign: int, ids: Sequence[int]) -> list[Candidate]:
         """See `Statements`."""
+        return self._with_people(cursor, cursor.execute(self._AGAIN, (campaign, list(ids))).fetchall())
+
+    def _with_people(self, cursor: Any, rows: Sequence[tuple[int, int, int, int, int]]) -> list[Candidate]:
         cursor.execute(
-            "SELECT d.subscriber_id, d.variant, d.tries, d.at, 0 FROM delivery d WHERE d.campaign_id = %s"
-            f" AND d.subscriber_id = ANY(%s) AND d.state = 0 AND {_NOT_UNDER_WAY}",
-            (campaign, list(ids)),
+            f"SELECT s.id, {_PERSON}, {_MAY_BE_MAILED} FROM subscriber s"
+            " WHERE s.id = ANY(%s) ORDER BY s.id FOR SHARE",
+            ([row[0] for row in rows],),
         )
-        return list(map(Next._make, cursor.fetchall()))
-
-    def people(self, cursor: Any, ids: Sequence[int]) -> Iterable[Person]:
-        """See `Statements`."""
-        cursor.execute(f"{_PERSON} WHERE id = ANY(%s) ORDER BY id FOR SHARE", (list(ids),))
-        found: Iterable[Person] = cursor.fetchall()
-        return found
+        people = {row[0]: row[1:] for row in cursor.fetchall()}
+        nobody = (None,) * 5 + (False,)
+        return _candidates(
+            (*row[:4], *person[:5], row[4], person[5])
+            for row in rows
+            for person in [people.get(row[0], nobody)]
+        )
 
     def open(self, cursor: Any, campaign: int, ids: Sequence[int], at: int, token: str) -> None:
         """See `Statements`."""
@@ -270,3 +271,7 @@ class PostgresStatements:
             " ON CONFLICT (name, span_seconds) DO UPDATE SET begins_at = excluded.begins_at, count = excluded.count",
             rows,
         )
+
+
+def _candidates(rows: Iterable[Sequence[Any]]) -> list[Candidate]:
+    return [(Opened._make(row[:9]), row[9], row[10]) for row in rows]

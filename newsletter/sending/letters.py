@@ -26,13 +26,16 @@ from newsletter.sending.campaign import Campaign, Opened
 from newsletter.sending.delivery import Parcel
 from newsletter.sending.dkim import Signer
 from newsletter.sending.frozen import Letterhead, thaw
-from newsletter.sending.headers import unsubscribe_line
+from newsletter.sending.headers import date_line, recipient_line, unsubscribe_line
 from newsletter.sending.message import is_plain_link
 from newsletter.sending.quoted_printable import encode_value
 from newsletter.subscribers.address import parse_mailbox
 from newsletter.subscribers.subscriber import attribute_fields
 from newsletter.subscribers.tokens import TOKEN_LENGTH, Purpose, Tokens
 
+_LINKS = frozenset({"unsubscribe_url", "preferences_url"})
+#: For how many names it is kept what is the same in all their messages.
+_MOST_STENCILS = 2048
 #: An address in which nothing has to be quoted but its @; with this length its line stays short.
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*@[A-Za-z0-9.-]+")
 _LONGEST_PLAIN = 64
@@ -56,13 +59,24 @@ def message_id(campaign: Campaign, email: str, sender_domain: str) -> str:
     return message.deterministic_id(campaign_key(campaign), email, sender_domain)
 
 
-class _Links(NamedTuple):
-    """The links of one message, the header List-Unsubscribe, and the octets of those that are plain."""
+class _Form(NamedTuple):
+    """The form letter of one variant, and what its messages depend on."""
 
-    unsubscribe: str
-    preferences: str
-    header: str
-    encoded: Mapping[str, bytes]
+    letter: message.FormLetter
+    asks_more: bool  # for attributes
+    asks_name: bool  # for more of the name than the first
+    guesses: bool  # a first name: one that was given is an attribute, all others are a guess
+    asks_address: bool
+    leave: tuple[int, ...]  # the places of the links in the content
+    prefer: tuple[int, ...]
+
+
+class _Stencil(NamedTuple):
+    """What is the same in all messages to people of one name: the line of the subject, and the content without its head
+    and without their own links."""
+
+    subject: str
+    content: list[bytes]
 
 
 class Letters:
@@ -98,12 +112,11 @@ class Letters:
         self._one_click = (before, behind)
         self._is_plain = self._tokens is not None and self._is_plainly_written()
         self._forms = {variant: self._prepared(email, head) for variant, (email, head) in thawed.items()}
-        self._written = (0, datetime.fromtimestamp(0, UTC))
+        self._stencils: dict[tuple[int, str, str, str], _Stencil] = {}
+        self._second = -1
 
-    def _prepared(self, email: Email, head: Letterhead) -> tuple[message.FormLetter, bool, bool]:
-        """The form letter of one variant, and whether it asks for attributes, and for a first name: one that was given
-        is an attribute, all others are a guess."""
-        form = message.prepare(
+    def _prepared(self, email: Email, head: Letterhead) -> _Form:
+        letter = message.prepare(
             sender=parse_mailbox(head.sender),
             subject=email.subject,
             text=email.text,
@@ -114,7 +127,21 @@ class Letters:
             list_id=head.list_id,
             one_click=self._tokens is not None,
         )
-        return form, not form.fields <= _KNOWN, "subscriber.first_name" in form.fields
+        places = {
+            name: tuple([place + 1 for _, places in blanks for place in places])
+            for name, blanks in letter.blanks
+        }
+        in_subject = () if isinstance(letter.subject, str) else letter.subject.slots
+        fields = letter.fields
+        return _Form(
+            letter,
+            not fields <= _KNOWN,
+            not fields.isdisjoint(("subscriber.name", "subscriber.last_name")),
+            "subscriber.first_name" in fields,
+            "subscriber.email" in fields or any(slot.field.name in _LINKS for slot in in_subject),
+            places.get("unsubscribe_url", ()),
+            places.get("preferences_url", ()),
+        )
 
     def _is_plainly_written(self) -> bool:
         """Whether the links of a plain address are written as they are, those to leave in two lines."""
@@ -130,69 +157,100 @@ class Letters:
 
     def parcel(self, opened: Opened, now: float) -> Parcel:
         """The message for `opened`, dated `now`.  Raises WriterError, if it cannot be written."""
-        form, asks_more, guesses = self._forms[opened.variant]
+        if self._second != int(now):
+            self._second = int(now)
+            self._date = datetime.fromtimestamp(self._second, UTC)
+            self._date_line = date_line(self._date)
         email = opened.email
-        links = self._links(opened)
-        first, _, _ = opened.name.partition(" ")
-        values = {
-            "unsubscribe_url": links.unsubscribe,
-            "preferences_url": links.preferences,
-            "web_url": self._web_url,
-            "subscriber.email": email,
-            "subscriber.name": opened.name,
-            "subscriber.first_name": first,
-            "subscriber.last_name": opened.name.rpartition(" ")[2] if " " in opened.name else "",
-            "subscriber.language": opened.language,
-        }
-        if asks_more or (
-            guesses and '_name"' in opened.attributes and f'"first_name":"{first}"' not in opened.attributes
-        ):
-            values |= attribute_fields(json.loads(opened.attributes or "{}"))
-        if self._written[0] != int(now):
-            self._written = (int(now), datetime.fromtimestamp(int(now), UTC))
-        content = form.compose_parts(
-            opened.name,
-            email,
-            values,
-            date=self._written[1],
-            message_id=message.deterministic_id(self._key, email, self.sender_domain),
-            list_unsubscribe=links.header,
-            signers=self._signers,
-            encoded=links.encoded,
-        )
+        form = self._forms[opened.variant]
+        is_plain = self._is_plain and len(email) <= _LONGEST_PLAIN and _PLAIN.fullmatch(email)
+        content = (self._plain if is_plain and not form.asks_address else self._any)(form, opened)
         return Parcel(
             opened.subscriber_id,
             self._sender,
             email.encode(),
-            tuple(content),
-            sum(map(len, content)),
+            form.letter.signed(content, self._date, self._signers),
             smtputf8=not email.isascii(),
             envelope_id=b"%d.%d" % (self._campaign_id, opened.subscriber_id),
         )
 
-    def _links(self, opened: Opened) -> _Links:
-        """The ways to leave and to the preferences; of a plain address nothing has to be looked at twice."""
-        email = opened.email
-        token = (
-            self._tokens.sign(Purpose.UNSUBSCRIBE, opened.subscriber_id, opened.generation)
-            if self._tokens
-            else ""
-        )
-        before, behind = self._one_click
-        if self._is_plain and len(email) <= _LONGEST_PLAIN and _PLAIN.fullmatch(email):
-            quoted = email.replace("@", "%40")
-            mail = f"{self._leave}{quoted}"
-            url = f"{before}{token}{behind}"
-            return _Links(
-                url,
-                f"{self._prefer}{quoted}",
-                f"List-Unsubscribe: <{url}>,\r\n <{mail}>",
-                {
-                    "unsubscribe_url": url.encode(),
-                    "preferences_url": b"%b=\r\n%b" % (self._prefer_octets, quoted.encode()),
-                },
-            )
+    def _any(self, form: _Form, opened: Opened) -> list[bytes]:
+        """The content of any message."""
+        email, letter = opened.email, form.letter
         quoted = quote(email, safe="")
-        mail = f"{self._leave}{quoted}"
-        ways = [f"{before}{token}{behind}", mail] if token else [mail]
-        return _Links(ways[0], f"{self._prefer}{quoted}", unsubscribe_line(ways), {})
+        ways = [f"{self._leave}{quoted}"]
+        if token := self._token(opened):
+            ways.insert(0, token.join(self._one_click))
+        values = self._values(form, opened) | {
+            "unsubscribe_url": ways[0],
+            "preferences_url": f"{self._prefer}{quoted}",
+            "subscriber.email": email,
+        }
+        head = letter.head(
+            recipient_line(opened.name, email),
+            letter.subject_line(values),
+            self._date_line,
+            f"Message-ID: {message.deterministic_id(self._key, email, self.sender_domain)}",
+            unsubscribe_line(ways),
+        )
+        return [head, *letter.fill(values)]
+
+    def _plain(self, form: _Form, opened: Opened) -> list[bytes]:
+        """The same for a plain address, in whose links nothing has to be looked at twice."""
+        email = opened.email
+        quoted = email.replace("@", "%40")
+        url = self._token(opened).join(self._one_click)
+        stencil = self._stencil(form, opened)
+        content = stencil.content.copy()
+        content[0] = form.letter.head(
+            recipient_line(opened.name, email),
+            stencil.subject,
+            self._date_line,
+            f"Message-ID: {message.deterministic_id(self._key, email, self.sender_domain)}",
+            f"List-Unsubscribe: <{url}>,\r\n <{self._leave}{quoted}>",
+        )
+        octets = url.encode()
+        for place in form.leave:
+            content[place] = octets
+        octets = b"%b=\r\n%b" % (self._prefer_octets, quoted.encode())
+        for place in form.prefer:
+            content[place] = octets
+        return content
+
+    def _token(self, opened: Opened) -> str:
+        if not self._tokens:
+            return ""
+        return self._tokens.sign(Purpose.UNSUBSCRIBE, opened.subscriber_id, opened.generation)
+
+    def _stencil(self, form: _Form, opened: Opened) -> _Stencil:
+        """The stencil for the name of `opened`, and for its attributes, if they are asked for."""
+        name, attributes = opened.name, opened.attributes
+        first, _, _ = name.partition(" ")
+        if not form.asks_more and (
+            not form.guesses or '_name"' not in attributes or f'"first_name":"{first}"' in attributes
+        ):
+            attributes = ""
+        key = (opened.variant, name if form.asks_name or attributes else first, opened.language, attributes)
+        stencil = self._stencils.get(key)
+        if stencil is None:
+            if len(self._stencils) >= _MOST_STENCILS:
+                self._stencils.clear()
+            values, letter = self._values(form, opened), form.letter
+            content = [b"", *letter.fill(values, leaving=_LINKS)]
+            stencil = self._stencils[key] = _Stencil(letter.subject_line(values), content)
+        return stencil
+
+    def _values(self, form: _Form, opened: Opened) -> dict[str, str]:
+        """The merge fields of the message for `opened`, without its links and address."""
+        name = opened.name
+        first, _, _ = name.partition(" ")
+        values = {
+            "web_url": self._web_url,
+            "subscriber.name": name,
+            "subscriber.first_name": first,
+            "subscriber.last_name": name.rpartition(" ")[2] if " " in name else "",
+            "subscriber.language": opened.language,
+        }
+        if form.asks_more or form.guesses:
+            values |= attribute_fields(json.loads(opened.attributes or "{}"))
+        return values

@@ -21,7 +21,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -54,7 +54,6 @@ Picture = tuple[str, str, str, bytes]
 #: A merge field in one context, and its places in the pieces of a form letter.
 Blank = tuple[Slot, tuple[int, ...]]
 _NO_HEADERS: Mapping[str, str] = {}
-_NOTHING_ENCODED: Mapping[str, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,42 +114,57 @@ class FormLetter:
         list_unsubscribe: Sequence[str] | str = (),
         headers: Mapping[str, str] = _NO_HEADERS,
         signers: Sequence[Signer] = (),
-        encoded: Mapping[str, bytes] = _NOTHING_ENCODED,
     ) -> list[bytes]:
         """The message for the recipient `name` at `address`, in pieces; the first is the head, others may be empty.
 
         `name` and `values`, which maps names of merge fields to raw values, are taken as they are stored.  `date` is
         aware, and that of the signatures, too; `message_id` is `<...@domain>`; `list_unsubscribe` are https and mailto
         URIs, the first preferred, or the line that `unsubscribe_line` makes of them; `headers` are unstructured ones that
-        only this message has; `encoded` are octets of fields whose values are links that no context changes.  Raises
-        WriterError, if one of these cannot be a header, or `address` is none.
+        only this message has.  Raises WriterError, if one of these cannot be a header, or `address` is none.
         """
-        subject, unsubscribe = self.subject, ""
+        unsubscribe = ""
         if list_unsubscribe:
             is_line = isinstance(list_unsubscribe, str)
             unsubscribe = str(list_unsubscribe) if is_line else unsubscribe_line(list_unsubscribe)
         if self.one_click and "<https://" not in unsubscribe.lower():
             raise WriterError("one-click unsubscribing needs an https address (RFC 8058)")
-        own = [
+        head = self.head(
             recipient_line(name, address),
-            subject if isinstance(subject, str) else text_line("Subject", subject.fill(values)),
+            self.subject_line(values),
             date_line(date),
             message_id_line(message_id),
-            *self.list_id_lines,
-        ]
-        if unsubscribe:
-            own.append(unsubscribe)
-        if headers:
-            own += extra_lines(headers, taken=self.taken)
-        check_lengths(own)
-        head = "\r\n".join((*self.first_lines, *own, *self.last_lines, "", "")).encode()
+            unsubscribe,
+            *extra_lines(headers, taken=self.taken),
+        )
+        return self.signed([head, *self.fill(values)], date, signers)
 
+    def subject_line(self, values: Mapping[str, str]) -> str:
+        """The header Subject."""
+        subject = self.subject
+        return subject if isinstance(subject, str) else text_line("Subject", subject.fill(values))
+
+    def head(self, to: str, subject: str, date: str, message_id: str, unsubscribe: str, *extra: str) -> bytes:
+        """The head of a message whose own lines these are; without `unsubscribe` it has no such line.
+
+        Raises WriterError, if one of them is too long.
+        """
+        own = (
+            to,
+            subject,
+            date,
+            message_id,
+            *self.list_id_lines,
+            *([unsubscribe] if unsubscribe else ()),
+            *extra,
+        )
+        check_lengths(own)
+        return "\r\n".join((*self.first_lines, *own, *self.last_lines, "", "")).encode()
+
+    def fill(self, values: Mapping[str, str], *, leaving: Collection[str] = ()) -> list[bytes]:
+        """The pieces of the body with `values` in their places; those of the fields `leaving` stay empty."""
         pieces = list(self.pieces)
         for (field_name, blanks), written in zip(self.blanks, self.written, strict=True):
-            if octets := encoded.get(field_name):
-                for _, places in blanks:
-                    for place in places:
-                        pieces[place] = octets
+            if field_name in leaving:
                 continue
             value = values.get(field_name, "")
             filled = written.get(value)
@@ -161,10 +175,15 @@ class FormLetter:
             for (_, places), octets in zip(blanks, filled, strict=True):
                 for place in places:
                     pieces[place] = octets
+        return pieces
+
+    def signed(self, content: list[bytes], date: datetime, signers: Sequence[Signer]) -> list[bytes]:
+        """`content`, the head and the pieces of the body, with a signature of each of `signers` in the head."""
         if signers:
+            head, *pieces = content
             digest = self.relaxed.digest(pieces)
-            head = signatures(signers, head, digest, int(date.timestamp())) + head
-        return [head, *pieces]
+            content[0] = signatures(signers, head, digest, int(date.timestamp())) + head
+        return content
 
 
 def prepare(

@@ -83,7 +83,6 @@ class OutboxCarrier:
                 self._write(group)
                 written += group
                 self._parcels = self._parcels[len(group) :]
-            self._sync()
         except (OSError, WriterError) as error:
             if not written:  # or else the next call says so
                 if isinstance(error, WriterError):
@@ -93,6 +92,7 @@ class OutboxCarrier:
                     where=str(self.place),
                     hint="the outbox is a folder that must have room and be yours to write in",
                 ) from error
+        self._sync()
         return [
             Outcome(parcel.subscriber_id, State.ACCEPTED, Stage.DOT, "written", "outbox")
             for parcel in written
@@ -136,12 +136,15 @@ class OutboxCarrier:
             os.replace(beside, path)
 
     def _sync(self) -> None:
-        """Make the new names in a folder of files last."""
-        if self._form is Form.EML:
+        """Make the new names last: that of each message, or that of the one file."""
+        if self._form is not Form.MAILDIR:
+            folder = self.place if self._form is Form.EML else self.place.parent
             with contextlib.suppress(OSError):  # not every system can
-                folder = os.open(self.place, os.O_RDONLY)
-                os.fsync(folder)
-                os.close(folder)
+                descriptor = os.open(folder, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
 
 
 def _append(path: Path, content: bytes) -> None:

@@ -132,9 +132,9 @@ class Throttle:
             return 0
         self._restore_rate(now)
         room = UNLIMITED
-        if self.rate:
+        if rate := self.rate:
             early = now + _CATCH_UP_SECONDS - max(self._next, now)
-            room = max(0, math.floor(early * self.rate + 1e-3) + 1) if early > -1e-6 else 0
+            room = max(0, math.floor(early * rate + 1e-3) + 1) if early > -1e-6 else 0
         for window in self._windows:
             room = min(room, max(0, self._allowed(window, now) - window.used(now)))
         return room

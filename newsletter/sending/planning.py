@@ -140,10 +140,10 @@ def freeze_campaign(
                     "content": content,
                 },
             )
-        rows = select(literal(campaign_id), subscriber.c.id, _variant(order)).where(goes)
+        rows = select(literal(campaign_id), subscriber.c.id, _variant(order), literal(now)).where(goes)
         connection.execute(
             insert(delivery).from_select(
-                ["campaign_id", "subscriber_id", "variant"], rows.order_by(subscriber.c.id)
+                ["campaign_id", "subscriber_id", "variant", "at"], rows.order_by(subscriber.c.id)
             )
         )
         written = _Tally()

@@ -3,7 +3,7 @@
     plan -> freeze -> deliver (again = resume)
 
 `plan` looks: which variants of the email the audience needs, who gets it and who not.  `freeze` writes it all down in one
-transaction.  `deliver` goes round in one loop and one thread:
+transaction.  `deliver` goes round in one loop; messages are composed by a second thread while the first waits for the disk:
 
     outcomes = carrier.poll()                        what became of messages on the wire
     opened = ledger.turn(outcomes, want)             durable: settles those, opens the next

@@ -4,6 +4,7 @@
     opened = ledger.turn(outcomes, want)             durable: settles those, opens the next
     post.give(letters.parcel(one) for opened)        only now the next may go
 
+The parcels are made while the transaction waits for the disk, and thrown away if it fails: nothing of them is written before.
 Results are gathered for some milliseconds, so that one transaction serves many messages; none waits for longer.  When the
 lease is over, nothing is written on any connection any more.
 """
@@ -11,6 +12,7 @@ lease is over, nothing is written on any connection any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -34,7 +36,7 @@ IN_DOUBT = 64
 #: How long results are gathered before they are written, in seconds.
 _GATHER_SECONDS = 0.005
 #: Or until so much of all that may be open is settled or to be opened: the rest keeps the wire busy meanwhile.
-_ENOUGH = 0.5
+_ENOUGH = 0.8
 _REPORT_SECONDS = 0.25
 _LOOK_SECONDS = 2.0
 #: What is due so soon is waited for by a run that does not wait, too: limits, lost connections.
@@ -125,6 +127,7 @@ class Run:
             counts=campaign.counts,
         )
         self._rules = StopRules(means.window)
+        self._composer = ThreadPoolExecutor(1, "composer")
         self._pending: list[Outcome] = []
         self._began = self._turned = self._reported = self._worked = self._clock()
         self._looked = -1e9
@@ -142,6 +145,10 @@ class Run:
 
     def loop(self) -> tuple[CampaignState, str, int]:
         """Go round until all is settled or something ends it: the state that is left, why, and the exit code."""
+        with self._composer:
+            return self._loop()
+
+    def _loop(self) -> tuple[CampaignState, str, int]:
         post, ledger = self._post, self.ledger
         while True:
             outcomes = post.poll(self._timeout(), until=ledger.lease_until)
@@ -162,18 +169,28 @@ class Run:
             self._report(now)
 
     def _turn(self, want: int, now: float) -> None:
-        opened = self.ledger.turn(self._pending, want)
-        self._pending = []
+        """One transaction; its messages are composed by another thread while this one waits for the disk."""
+        composing: list[Future[tuple[list[Parcel], list[Outcome]]]] = []
+        self.ledger.turn(
+            self._pending,
+            want,
+            meanwhile=lambda opened: composing.append(self._composer.submit(self._compose, opened, now)),
+        )
         self._turned = now
-        parcels = []
+        parcels, self._pending = composing[-1].result()
+        if parcels and self._clock() <= self.ledger.lease_until:
+            self._post.give(parcels)
+
+    def _compose(self, opened: Sequence[Opened], now: float) -> tuple[list[Parcel], list[Outcome]]:
+        """The messages, and what becomes of those that can be none."""
+        parcels, outcomes = [], []
         for one in opened:
             try:
                 parcels.append(self._letters.parcel(one, now))
             except WriterError as error:
                 reply = f"not sent: {error.message}"
-                self._pending.append(Outcome(one.subscriber_id, State.REFUSED, Stage.CONNECT, reply, ""))
-        if parcels and self._clock() <= self.ledger.lease_until:
-            self._post.give(parcels)
+                outcomes.append(Outcome(one.subscriber_id, State.REFUSED, Stage.CONNECT, reply, ""))
+        return parcels, outcomes
 
     def _want(self, now: float) -> int:
         """How many more deliveries may be opened now."""

@@ -18,7 +18,8 @@ for another.  Three things hold against that:
 - a reply that comes before its command was written, or whose first digit is impossible at its place, is disorder
 - what was decided while more replies were under way is held until those of a message accepted after it, the 354 of the
   next one, or the reply to a marker (EHLO again, or QUIT, whose replies look like no other) show that the count is right
-  (a surplus refusal amid a message's own replies cannot be told from a true one, and stays its own)
+  (a surplus refusal amid a message's own replies, or a 250 after its 354, cannot be told from a true one if it is heard
+  when that could come; it stays this message's own)
 - after disorder nothing is believed any more: what is held or fully written is IN_DOUBT, and the connection is to be closed
 
 A 421 is the last thing a server says, and so is a refusal of what cannot be refused (RSET, EHLO again).  Messages behind
@@ -128,13 +129,13 @@ class Transaction:
     def give(self, parcel: Parcel) -> Outcome | None:
         """Begin to send `parcel`; an Outcome, if this server cannot be given it.
 
-        Raises ValueError, if there is no room for it, its envelope would break out of its line or its size is wrong.
+        Raises ValueError, if there is no room for it or its envelope would break out of its line.
         """
         if self.room < 1:
             raise ValueError("no room")
-        if unfit := self._envelope.unfit(parcel):
-            return self._outcome(Flight(parcel), State.REFUSED, Stage.MAIL, unfit, untouched=True)
         flight = Flight(parcel)
+        if unfit := self._envelope.unfit(parcel, flight.size):
+            return self._outcome(flight, State.REFUSED, Stage.MAIL, unfit, untouched=True)
         before = self._flights[-1] if self._flights else None
         self._flights.append(flight)
         if before is None or self._is_window or before.end != NEVER:
@@ -182,13 +183,13 @@ class Transaction:
         flight.start = self._queued
         flight.asked = flight.start + 1
         parcel = flight.parcel
-        mail, rcpt = self._envelope.lines(parcel)
+        mail, rcpt = self._envelope.lines(parcel, flight.size)
         if self._is_window:
             flight.first = _RSET
-            head = b"RSET\r\n%b%bBDAT %d LAST\r\n" % (mail, rcpt, parcel.size)
+            head = b"RSET\r\n%b%bBDAT %d LAST\r\n" % (mail, rcpt, flight.size)
             self.pieces.append(head)
             self.pieces.extend(parcel.content)
-            self._queued = flight.end = flight.start + len(head) + parcel.size
+            self._queued = flight.end = flight.start + len(head) + flight.size
         else:
             flight.first = _RSET if self._needs_reset else _MAIL
             if self.mode is Mode.PIPELINED:
@@ -319,7 +320,7 @@ class Transaction:
         if step == _DATA:
             self._send_content(flight)
         elif self.mode is Mode.STEPWISE:
-            self._queue((*self._envelope.lines(flight.parcel), b"DATA\r\n")[step])
+            self._queue((*self._envelope.lines(flight.parcel, flight.size), b"DATA\r\n")[step])
             flight.asked = self._queued
         self._step = step + 1
         if step == _RCPT and self._is_window:
@@ -335,7 +336,7 @@ class Transaction:
         else:
             self.pieces.extend(flight.parcel.content)
             self.pieces.append(b".\r\n")
-            self._queued += flight.parcel.size + 3
+            self._queued += flight.size + 3
             flight.end = self._queued
         flight.asked = self._queued
         if len(self._flights) > 1:

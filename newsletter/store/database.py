@@ -20,8 +20,8 @@ import re
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ class Database:
         driver = engine.dialect.loaded_dbapi
         self._errors: tuple[type[Exception], ...] = (DBAPIError, driver.Error)
         self._reader, self._writer = engine, engine
+        self._kept: Connection | None = None
         if self.is_postgres:
             self._reader = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -89,6 +90,9 @@ class Database:
 
     def close(self) -> None:
         """Let go of every connection; the database opens new ones if it is used again."""
+        if self._kept:
+            self._kept.close()
+            self._kept = None
         self._engine.dispose()
 
     @contextmanager
@@ -111,6 +115,33 @@ class Database:
         with self._translated(), self._writer.connect() as connection, connection.begin():
             yield connection
             self._require_same_file()  # before the commit: into a file that is gone, it would succeed
+
+    @contextmanager
+    def write_raw(self, *, meanwhile: Callable[[], object] = lambda: None) -> Iterator[Any]:
+        """As `write`, with the driver's own connection, which is kept from call to call: for loops of short transactions.
+
+        What SQLAlchemy does around a transaction takes as long as to settle ten deliveries.  `meanwhile` is called last
+        before the commit, which lets other threads run: it may begin what another one does while this one waits.
+        """
+        with self._translated():
+            if self._kept is None:
+                self._require_same_file()
+                self._kept = self._writer.connect()
+            driver = raw(self._kept)
+            try:
+                if not self.is_postgres:
+                    driver.execute("BEGIN IMMEDIATE")
+                yield driver
+                self._require_same_file()
+                meanwhile()
+                driver.commit()
+            except BaseException:
+                kept, self._kept = self._kept, None
+                with suppress(*self._errors):  # PostgreSQL may be gone
+                    driver.rollback()
+                kept.invalidate()
+                kept.close()
+                raise
 
     def forget(self) -> None:
         """Take what was deleted out of SQLite's log too.

@@ -166,7 +166,9 @@ delivery = _clustered(
     Column("variant", SmallInteger, nullable=False, server_default="0"),
     Column("tries", SmallInteger, nullable=False, server_default="0"),
     Column("relay", SmallInteger, nullable=False, server_default="0"),
-    Column("at", Integer, nullable=False, server_default="0"),
+    Column(
+        "at", Integer, nullable=False, server_default="0"
+    ),  # planned, first tried, settled: the last of these
 )
 attempt = _clustered(
     "attempt",

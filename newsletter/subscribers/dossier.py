@@ -56,7 +56,7 @@ def read_dossier(connection: Connection, suppression: Suppression, address: Addr
 
 
 #: `sending.delivery.State.IN_DOUBT`, which the ledger stores as a row in `attempt`.
-_IN_DOUBT = 1
+_IN_DOUBT = 4
 
 
 def _deliveries(connection: Connection, subscriber_id: int) -> tuple[Received, ...]:
@@ -80,7 +80,7 @@ def _deliveries(connection: Connection, subscriber_id: int) -> tuple[Received, .
             row.subject,
             row.state if row.opened_at is None else _IN_DOUBT,
             row.tries,
-            rows.moment(row.opened_at or row.at) if row.opened_at or row.at else None,
+            rows.moment(row.opened_at or row.at) if row.opened_at or row.state or row.tries else None,
             _replies(connection, row.id, subscriber_id),
         )
         for row in connection.execute(asked.select_from(part).order_by(campaign.c.id)).all()

@@ -52,7 +52,7 @@ from newsletter.subscribers.segment_terms import (
 from newsletter.subscribers.subscriber import Standing
 
 #: `sending.delivery.State.ACCEPTED`, which stands below us; a test holds the two together.
-ACCEPTED = 2
+ACCEPTED = 1
 
 _SIGNS: Mapping[Operator, Callable[[Any, Any], Any]] = {
     Operator.EQUAL: operator.eq,
