@@ -22,8 +22,12 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from postfix import environment
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 USER, PASSWORD = "letter", "correct horse battery"
 #: Who Postfix is when it needs no rights: accounts that every Debian has.
@@ -247,6 +251,17 @@ def _answer(connection: socket.socket) -> None:
 # --- certificates -------------------------------------------------------------------------------------------
 
 
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """What a key is for: Python 3.13 takes no authority that does not say it."""
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=True, key_cert_sign=signs_certificates, crl_sign=signs_certificates,
+        content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,
+        encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+
+
 def _write_certificates(folder: Path) -> Path:
     """server.pem, server.key and, what comes back, ca.pem in `folder`."""
     from datetime import UTC, datetime, timedelta
@@ -261,6 +276,7 @@ def _write_certificates(folder: Path) -> Path:
     def certificate(
         name: str, key: ec.EllipticCurvePrivateKey, issuer: str, signer: ec.EllipticCurvePrivateKey
     ) -> x509.Certificate:
+        is_authority = name == issuer
         named = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, issuer)]
         builder = (
             x509.CertificateBuilder()
@@ -270,7 +286,8 @@ def _write_certificates(folder: Path) -> Path:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=name == issuer, path_length=None), critical=True)
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .add_extension(_key_usage(signs_certificates=is_authority), critical=True)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(

@@ -278,7 +278,7 @@ def test_the_caret_stands_under_the_trouble() -> None:
             "the front matter is longer than 100000 characters",
         ),
         ("---\na: " + "[" * 30 + "]" * 30 + "\n---\n", "post.md:2", "more than 20 levels deep"),
-        ('{"a":' * 3000, "post.md:1", "this is not usable JSON: more than 20 levels deep"),
+        ('{"a":' * 3000 + "1" + "}" * 3000, "post.md:1", "this is not usable JSON: more than 20 levels deep"),
         ("+++\na = " + "[" * 9000 + "\n+++\n", "post.md:2", "this is not TOML: more than 20 levels deep"),
     ],
 )

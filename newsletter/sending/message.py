@@ -126,8 +126,6 @@ class FormLetter:
         if list_unsubscribe:
             is_line = isinstance(list_unsubscribe, str)
             unsubscribe = str(list_unsubscribe) if is_line else unsubscribe_line(list_unsubscribe)
-        if self.one_click and "<https://" not in unsubscribe.lower():
-            raise WriterError("one-click unsubscribing needs an https address (RFC 8058)")
         head = self.head(
             recipient_line(name, address),
             self.subject_line(values),
@@ -146,8 +144,10 @@ class FormLetter:
     def head(self, to: str, subject: str, date: str, message_id: str, unsubscribe: str, *extra: str) -> bytes:
         """The head of a message whose own lines these are; without `unsubscribe` it has no such line.
 
-        Raises WriterError, if one of them is too long.
+        Raises WriterError, if one of them is too long, or there is no https address for one click.
         """
+        if self.one_click and "<https://" not in unsubscribe.lower():
+            raise WriterError("one-click unsubscribing needs an https address (RFC 8058)")
         own = (
             to,
             subject,

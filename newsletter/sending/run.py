@@ -37,6 +37,8 @@ IN_DOUBT = 64
 _GATHER_SECONDS = 0.005
 #: Or until so much of all that may be open is settled or to be opened: the rest keeps the wire busy meanwhile.
 _ENOUGH = 0.8
+#: How many deliveries one transaction opens at most: with more the wire would wait for them.
+_MOST_AT_ONCE = 256
 _REPORT_SECONDS = 0.25
 _LOOK_SECONDS = 2.0
 #: What is due so soon is waited for by a run that does not wait, too: limits, lost connections.
@@ -197,7 +199,7 @@ class Run:
         if self._is_draining or not self._has_more(now):
             return 0
         open_ones = len(self.ledger.under_way) - len(self._pending)
-        return max(0, min(self._post.room(), self._means.in_doubt - open_ones))
+        return max(0, min(self._post.room(), self._means.in_doubt - open_ones, _MOST_AT_ONCE))
 
     def _has_more(self, now: float) -> bool:
         if self.ledger.may_open(now):
@@ -213,7 +215,7 @@ class Run:
             return now - self._turned >= RENEW_SECONDS
         could_be_open = len(self.ledger.under_way) - len(self._pending) + want
         return (
-            amount >= _ENOUGH * could_be_open
+            amount >= min(_MOST_AT_ONCE, _ENOUGH * could_be_open)
             or now - self._turned >= _GATHER_SECONDS
             or self._post.is_empty
             or self._is_draining
